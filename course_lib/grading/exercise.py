@@ -1,0 +1,226 @@
+"""Code exercises and their misconceptions: what an author writes, in one block."""
+
+import ast
+import inspect
+import re
+import textwrap
+from functools import cached_property
+
+import numpy as np
+
+from course_lib.grading.probes import Call, Script
+
+REGISTRY = {}
+"""Every exercise and question that has been defined, by name."""
+
+PLACEHOLDER = "# Your code here."
+DEFAULT_SEED = 20
+
+
+def register(item):
+    """Adds an exercise or question under its name, which must be unique (a reload may replace)."""
+    known = REGISTRY.get(item.name)
+    if known is not None and known.module != item.module:
+        raise ValueError(
+            f"two exercises are called {item.name!r}: in {known.module} and in {item.module}"
+        )
+    REGISTRY[item.name] = item
+    return item
+
+
+def chapter_of(module):
+    """The two digits of a chapter's module name: "course_lib.exercises.ch02_linear" -> "02"."""
+    match = re.search(r"\bch(\d\d)", module)
+    return match.group(1) if match else "--"
+
+
+class Misconception:
+    """A wrong answer that can be run, and what to say to whoever gave it.
+
+    what: which variable differs and how. why: one sentence of mathematics. look: what to try.
+    """
+
+    def __init__(self, id, what, why, look, attempt):
+        self.id, self.what, self.why, self.look, self.attempt = id, what, why, look, attempt
+
+    @property
+    def message(self):
+        return " ".join(s for s in (self.what, self.why, self.look) if s)
+
+    def __repr__(self):
+        return f"Misconception({self.id!r})"
+
+
+class Exercise:
+    """A code exercise: the reference solution and everything needed to judge other answers.
+
+    Made by `exercise`; see there for the arguments.
+    """
+
+    kind = "code"
+
+    def __init__(self, solution, *, points, probes, title, outputs, hints, starter, sequence,
+                 blind_spots, rtol, atol, seconds, accept, ingredients, explain, minutes):
+        self.solution = solution
+        self.name = solution.__name__
+        self.module = solution.__module__
+        self.chapter = chapter_of(self.module)
+        self.points = points
+        self.title = title or self.name.replace("_", " ").capitalize()
+        self.outputs = outputs or (self.name,)
+        self.sequence = sequence
+        self.hints = tuple(hints)
+        self.blind_spots = tuple(blind_spots)
+        self.rtol, self.atol = rtol, atol
+        self.seconds = seconds
+        self.minutes = minutes
+        self.accept = accept
+        self.ingredients = ingredients
+        self.explain = explain
+        self.misconceptions = []
+        self.alternatives = []
+        self._probes = probes
+        self._starter = starter
+
+    def __call__(self, *args, **kwargs):
+        return self.solution(*args, **kwargs)
+
+    def __repr__(self):
+        return f"<Exercise {self.name}: {self.points} points>"
+
+    # what an author adds -------------------------------------------------------------------
+
+    def misconception(self, id, what, why="", look=""):
+        """Registers the decorated wrong answer. id: short and unique within the exercise.
+
+        what, why and look are the three parts of the message, in that order. With `what` alone,
+        the judge puts a sentence before it that says which variable differs.
+        """
+        if any(m.id == id for m in self.misconceptions):
+            raise ValueError(f"{self.name} has two misconceptions called {id!r}")
+
+        def add(attempt):
+            self.misconceptions.append(Misconception(id, what, why, look, attempt))
+            return attempt
+
+        return add
+
+    def also_right(self, style):
+        """Registers the decorated function as a right solution in another style."""
+
+        def add(attempt):
+            self.alternatives.append((style, attempt))
+            return attempt
+
+        return add
+
+    # what the judge asks -------------------------------------------------------------------
+
+    @property
+    def is_class(self):
+        return isinstance(self.solution, type)
+
+    @property
+    def several(self):
+        """Whether an answer is a tuple or list of arrays and not one array."""
+        return self.sequence or len(self.outputs) > 1
+
+    @property
+    def output_words(self):
+        return f"the list of {self.outputs[0]}" if self.sequence else f"({', '.join(self.outputs)})"
+
+    def parameters(self, method=None):
+        """The names of the positional parameters, of the function or of a class's method."""
+        if not self.is_class:
+            return self._signatures[None]
+        return self._signatures.get(method, ())
+
+    @cached_property
+    def _signatures(self):
+        if not self.is_class:
+            return {None: tuple(inspect.signature(self.solution).parameters)}
+        methods = {n: m for n, m in vars(self.solution).items() if inspect.isfunction(m)}
+        return {n: tuple(inspect.signature(m).parameters)[1:] for n, m in methods.items()}
+
+    def probes(self, seed=DEFAULT_SEED):
+        """The cases of this exercise, made from a seed. Another seed gives other numbers."""
+        made = self._probes(np.random.default_rng(seed)) if callable(self._probes) else self._probes
+        return [p if isinstance(p, (Call, Script)) else Call(tuple(p)) for p in made]
+
+    @cached_property
+    def axis_letters(self):
+        """The letters the docstring gives to axes: {"dY": ("N", "M")}."""
+        text = inspect.getdoc(self.solution) or ""
+        if self.is_class:
+            text = "\n".join([text, *(inspect.getdoc(m) or "" for m in vars(self.solution).values()
+                                      if inspect.isfunction(m))])
+        found = re.findall(r"\b(\w+)(?:: [^()\n]*)? \(([A-Z](?:, ?[A-Z])*),?\)", text)
+        return {name: tuple(re.findall(r"[A-Z]", axes)) for name, axes in found}
+
+    # what the notebook shows ---------------------------------------------------------------
+
+    @cached_property
+    def source(self):
+        """The reference solution as source text, without its decorator."""
+        text = textwrap.dedent(inspect.getsource(self.solution))
+        node = ast.parse(text).body[0]
+        return "\n".join(text.splitlines()[node.lineno - 1 :]) + "\n"
+
+    @cached_property
+    def starter(self):
+        """The learner's cell: signature and docstring over a gap (or the author's own text)."""
+        if self._starter is not None:
+            return textwrap.dedent(self._starter).strip("\n") + "\n"
+        node = ast.parse(self.source).body[0]
+        lines = self.source.splitlines()
+        if not isinstance(node, ast.ClassDef):
+            return _gap(node, lines)
+        kept = [*lines[: _docstring_end(node)], ""]
+        for method in node.body:
+            if isinstance(method, ast.FunctionDef):
+                kept += [*_gap(method, lines).splitlines(), ""]
+        return "\n".join(kept).rstrip() + "\n"
+
+
+def _docstring_end(node):
+    first = node.body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return first.end_lineno if is_text else first.lineno - 1
+
+
+def _gap(node, lines):
+    indent = " " * (node.col_offset + 4)
+    kept = lines[node.lineno - 1 : _docstring_end(node)]
+    return "\n".join([*kept, f"{indent}{PLACEHOLDER}", f"{indent}raise NotImplementedError"]) + "\n"
+
+
+def exercise(*, points, probes, title="", outputs=(), hints=(), starter=None, sequence=False,
+             blind_spots=(), rtol=1e-9, atol=1e-12, seconds=5.0, accept=None, ingredients=None,
+             explain=None, minutes=5):
+    """Makes an exercise of the decorated reference solution (a function or a class).
+
+    points: 1 to 5. probes: a list of argument tuples, `Call` or `Script`, or a function of an
+    `rng` that makes one. outputs: names of what is returned (("dW",)); several names mean a tuple.
+    sequence: the answer is a list of any length. hints: from gentle to nearly everything.
+    starter: the learner's cell, if not signature and docstring over a gap. blind_spots: sentences
+    on wrong answers that no probe can tell from right ones. seconds: time for one judgement.
+
+    accept(probe, outcome): True, a `Finding` and sentence (a refusal), or None for "compare with
+    the reference"; for exercises with many right answers.
+    ingredients(**inputs) -> {expression: array}: intermediate quantities that a wrong answer may
+    be made of; the diagnosis looks for missing, extra and exchanged ones.
+    explain(probe, outcome, wanted) -> (Finding, sentence) or None: a diagnosis of the exercise's
+    own, believed when it gives the same finding on every probe that fails.
+    """
+    if not 1 <= points <= 5:
+        raise ValueError(f"an exercise has 1 to 5 points, not {points}")
+
+    def make(solution):
+        return register(
+            Exercise(solution, points=points, probes=probes, title=title, outputs=tuple(outputs),
+                     hints=hints, starter=starter, sequence=sequence, blind_spots=blind_spots,
+                     rtol=rtol, atol=atol, seconds=seconds, accept=accept,
+                     ingredients=ingredients, explain=explain, minutes=minutes)
+        )
+
+    return make

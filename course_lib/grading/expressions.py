@@ -1,0 +1,192 @@
+"""Finds what a wrong array is made of: a small search over expressions of known quantities.
+
+Given named arrays (inputs, intermediate quantities) and a target for each probe, it looks for one
+expression of at most two of them that gives every target, up to a factor that can be named.
+"""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+
+RTOL = 1e-7  # an expression found is told to the learner: it must hold far beyond coincidence
+
+
+def close(got, want):
+    """Whether two arrays agree in shape and value, nan only with nan."""
+    if got.shape != want.shape:
+        return False
+    if got.dtype == np.float32:
+        return bool(np.allclose(got, want, rtol=1e-4, atol=1e-6, equal_nan=True))
+    scale = max(1.0, float(np.max(np.abs(want[np.isfinite(want)]), initial=0.0)))
+    return bool(np.allclose(got, want, rtol=RTOL, atol=1e-11 * scale, equal_nan=True))
+
+
+def factor_between(got, base):
+    """c with got = c * base, or None where there is no such number (or base is 0 throughout)."""
+    if got.shape != base.shape or not np.isfinite(got).all() or not np.isfinite(base).all():
+        return None
+    norm = float(np.sum(base * base))
+    if norm == 0.0:
+        return None
+    c = float(np.sum(got * base)) / norm
+    return c if c != 0.0 and close(got, c * base) else None
+
+
+def _is(values, wanted):
+    return np.allclose(values, wanted, rtol=1e-4 if np.size(values) < 2 else 1e-6, atol=0)
+
+
+def name_factor(factors, symbols):
+    """Words for a factor seen on several probes: "2", "-1", "1/N", "learning_rate"; else None.
+
+    factors: a number per probe. symbols: {name: a number per probe}, sizes and scalar inputs.
+    """
+    factors = np.asarray(factors, dtype=float)
+    if np.allclose(factors, factors[0], rtol=1e-6):
+        simple = Fraction(float(factors[0])).limit_denominator(12)
+        exact = simple != 0 and abs(float(simple) - factors[0]) < 1e-6 * abs(factors[0])
+        return str(simple) if exact else f"{factors[0]:.4g}"
+    if len(factors) < 2:
+        return None
+    usable = {n: np.asarray(v, dtype=float) for n, v in symbols.items()}
+    usable = {n: v for n, v in usable.items() if np.isfinite(v).all() and (v != 0).all()}
+    with np.errstate(all="ignore"):
+        for name, v in usable.items():
+            forms = {
+                name: v, f"1/{name}": 1 / v, f"-{name}": -v, f"-1/{name}": -1 / v,
+                f"2{name}": 2 * v, f"2/{name}": 2 / v, f"1/(2{name})": 1 / (2 * v),
+                f"{name}^2": v * v, f"1/{name}^2": 1 / (v * v), f"({name} - 1)": v - 1,
+                f"1/({name} - 1)": 1 / (v - 1), f"(1 - {name})": 1 - v, f"(1 + {name})": 1 + v,
+                f"sqrt({name})": np.sqrt(v), f"1/sqrt({name})": 1 / np.sqrt(v),
+                f"({name} - 1)/{name}": (v - 1) / v, f"({name} + 1)/{name}": (v + 1) / v,
+            }
+            for words, form in forms.items():
+                if _is(factors, form):
+                    return words
+        for (a, va), (b, vb) in itertools.permutations(usable.items(), 2):
+            for words, form in ((f"{a}*{b}", va * vb), (f"{a}/{b}", va / vb),
+                                (f"1/({a}*{b})", 1 / (va * vb))):
+                if _is(factors, form):
+                    return words
+    return None
+
+
+def _unary(name, a):
+    yield name, a
+    if a.ndim == 2:
+        yield f"{name}.T", a.T
+    for axis in range(a.ndim):
+        yield f"{name}.sum(axis={axis})", a.sum(axis=axis)
+        yield f"{name}.mean(axis={axis})", a.mean(axis=axis)
+        if a.shape[axis]:
+            yield f"{name}[{', '.join([':'] * axis + ['0'])}]", a.take(0, axis=axis)
+            yield f"{name}.max(axis={axis})", a.max(axis=axis)
+    if a.ndim > 1:
+        yield f"{name}.sum()", a.sum()
+        yield f"{name}.mean()", a.mean()
+
+
+_OPERATIONS = {
+    "*": np.multiply, "+": np.add, "-": np.subtract, "/": np.divide, "@": np.matmul,
+}
+
+
+def _plain(leaves):
+    return {n: np.asarray(v, dtype=float) for n, v in leaves.items()}
+
+
+def _fits(op, a, b):
+    if op == "@":
+        return a.ndim in (1, 2) and b.ndim in (1, 2) and a.shape[-1] == b.shape[0]
+    try:
+        np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        return False
+    return True
+
+
+def _products(first, shape):
+    """Every (name, recipe) of one or two leaves whose array has the wanted shape, simple first."""
+    ones = [(f"{u}", (leaf, u)) for leaf, a in first.items() for u, v in _unary(leaf, a)]
+    values = {u: v for leaf, a in first.items() for u, v in _unary(leaf, a)}
+    for u, recipe in ones:
+        if np.shape(values[u]) == shape:
+            yield u, ("one", recipe)
+    pairs = [(u, r) for u, r in ones if u == r[0] or u.endswith(".T")]
+    for (u, ru), (v, rv) in itertools.product(pairs, repeat=2):
+        for op in _OPERATIONS:
+            if op in "+*" and u > v or op in "-/" and u == v:
+                continue
+            if not _fits(op, values[u], values[v]):
+                continue
+            result = _OPERATIONS[op](values[u], values[v])
+            if np.shape(result) == shape:
+                yield f"{u} {op} {v}", ("two", op, ru, rv, None)
+            elif result.ndim == len(shape) + 1 and op != "/":
+                for axis in range(result.ndim):
+                    for way in ("sum", "mean"):
+                        if result.shape[:axis] + result.shape[axis + 1 :] == shape:
+                            yield (f"({u} {op} {v}).{way}(axis={axis})",
+                                   ("two", op, ru, rv, (way, axis)))
+
+
+def _evaluate(recipe, leaves):
+    """The recipe's array on another probe's leaves, or None where its shapes do not fit."""
+    try:
+        if recipe[0] == "one":
+            leaf, u = recipe[1]
+            return np.asarray(dict(_unary(leaf, leaves[leaf]))[u])
+        _, op, (la, ua), (lb, ub), after = recipe
+        a = dict(_unary(la, leaves[la]))[ua]
+        b = dict(_unary(lb, leaves[lb]))[ub]
+        result = _OPERATIONS[op](a, b)
+        return result if after is None else getattr(result, after[0])(axis=after[1])
+    except (ValueError, KeyError, IndexError):
+        return None
+
+
+def find(leaves, targets, symbols, banned=()):
+    """(expression, factor words) that gives every target, or None.
+
+    leaves: for each probe {name: array}. targets: for each probe an array. symbols: as for
+    `name_factor`. banned: expressions never to be named. Cases with a factor other than 1 are
+    believed only where the factor has a name.
+    """
+    with np.errstate(all="ignore"):
+        leaves = [_plain(one) for one in leaves]
+        order = sorted(range(len(targets)), key=lambda i: -targets[i].size)
+        lead = order[0]
+        if not np.isfinite(targets[lead]).all() or not np.any(targets[lead]):
+            return None
+        best = None
+        for name, recipe in _products(leaves[lead], targets[lead].shape):
+            if name in banned:
+                continue
+            value = np.asarray(_evaluate(recipe, leaves[lead]))
+            if factor_between(targets[lead], value) is None:
+                continue
+            words = _holds(recipe, leaves, targets, symbols)
+            if words == "1":
+                return name, "1"
+            if words is not None and best is None:
+                best = name, words
+        return best
+
+
+def _holds(recipe, leaves, targets, symbols):
+    factors, kept = [], []
+    for i, target in enumerate(targets):
+        value = _evaluate(recipe, leaves[i])
+        if value is None or value.shape != target.shape:
+            return None
+        if not np.any(value) and not np.any(target):
+            continue
+        c = factor_between(target, value)
+        if c is None:
+            return None
+        factors.append(c)
+        kept.append(i)
+    if sum(targets[i].size for i in kept) < 4:
+        return None
+    return name_factor(factors, {n: [v[i] for i in kept] for n, v in symbols.items()})

@@ -1,0 +1,300 @@
+"""Judging: from an attempt to a verdict."""
+
+import inspect
+import time
+import types
+
+import numpy as np
+
+from course_lib.grading import diagnosis
+from course_lib.grading.exercise import DEFAULT_SEED
+from course_lib.grading.outcomes import Odd, agrees, run, same_outcome
+from course_lib.grading.probes import Call, Script, inputs_of
+from course_lib.grading.verdict import Example, Finding, Verdict
+from course_lib.grading.watchdog import Stuck, TooSlow, run_within
+
+_PREPARED = {}
+NOT_ATTEMPTED = "Not attempted yet: write your answer in the cell above, run it, then check again."
+
+
+class _Prepared:
+    """An exercise's probes with the reference's and the misconceptions' outcomes, made once."""
+
+    def __init__(self, exercise, seed):
+        self.exercise = exercise
+        self.probes = exercise.probes(seed)
+        self.wanted = [run(p, exercise.solution, exercise) for p in self.probes]
+        for probe, outcome in zip(self.probes, self.wanted, strict=True):
+            if outcome.problem:
+                raise RuntimeError(
+                    f"the reference solution of {exercise.name} raises on {probe}: {outcome.problem}"
+                )
+        self._mistakes = {}
+
+    def mistake(self, misconception):
+        if misconception.id not in self._mistakes:
+            self._mistakes[misconception.id] = [
+                run(p, misconception.attempt, self.exercise) for p in self.probes
+            ]
+        return self._mistakes[misconception.id]
+
+
+def _prepare(exercise, seed):
+    known = _PREPARED.get((exercise.name, seed))
+    if known is None or known.exercise is not exercise:
+        known = _PREPARED[exercise.name, seed] = _Prepared(exercise, seed)
+    return known
+
+
+# not attempted ---------------------------------------------------------------------------------
+
+
+def _essence(code):
+    """What a code object does, without its name, place and docstring."""
+    consts = tuple(
+        _essence(c) if isinstance(c, types.CodeType) else c
+        for c in code.co_consts
+        if not isinstance(c, str)
+    )
+    return code.co_code, consts, code.co_names
+
+
+def _essences(attempt):
+    if isinstance(attempt, type):
+        found = [(n, m) for n, m in vars(attempt).items() if inspect.isfunction(m)]
+    else:
+        found = [("", attempt)] if hasattr(attempt, "__code__") else []
+    return {n: _essence(m.__code__) for n, m in found}
+
+
+def is_starter(exercise, attempt):
+    """Whether the attempt is the starter's own code."""
+    scope = {"np": np}
+    exec(compile(exercise.starter, "<starter>", "exec"), scope)
+    return bool(_essences(attempt)) and _essences(attempt) == _essences(scope[exercise.name])
+
+
+# judging ---------------------------------------------------------------------------------------
+
+
+def judge(exercise, attempt, *, seed=DEFAULT_SEED):
+    """The verdict on an attempt (a function or a class, as the exercise asks). Never raises.
+
+    seed: which probes; the default is what learners see. Only an interrupt by the user
+    (KeyboardInterrupt in the calling thread) comes through.
+    """
+    if not callable(attempt):
+        wanted = "a class" if exercise.is_class else "a function"
+        return _verdict(exercise, "error", Finding("type", exercise.name, type(attempt).__name__),
+                        f"{exercise.name} is {wanted}, but what was handed in is of type "
+                        f"{type(attempt).__name__}. Pass the function itself, without calling it.")
+    if is_starter(exercise, attempt):
+        return _verdict(exercise, "not attempted", None, NOT_ATTEMPTED)
+    prepared = _prepare(exercise, seed)
+    outcomes = []
+    deadline = time.monotonic() + exercise.seconds
+
+    def work():
+        for probe in prepared.probes:
+            outcomes.append(run(probe, attempt, exercise))
+
+    try:
+        run_within(exercise.seconds, work)
+        return _decide(exercise, attempt, prepared, outcomes, deadline)
+    except TooSlow:
+        at = len(outcomes)
+        case = _words_for(exercise, prepared.probes[min(at, len(prepared.probes) - 1)])
+        return _verdict(
+            exercise, "error", Finding("timeout", exercise.outputs[0], exercise.seconds),
+            f"Your {exercise.name} had not finished after {exercise.seconds:g} seconds and was "
+            f"stopped, at {case}. A loop that never ends is the usual cause. Which condition ends "
+            "it, and does anything in the loop change it?")
+    except Stuck:
+        return _verdict(
+            exercise, "error", Finding("timeout", exercise.outputs[0], "stuck"),
+            f"Your {exercise.name} is still running and could not be stopped. Restart the kernel "
+            "(Kernel, Restart Kernel); your progress is saved. Look for a loop that catches every "
+            "exception, or an array far too large.")
+
+
+def _words_for(exercise, probe):
+    shapes = [
+        f"{n} {np.shape(v)}" if np.ndim(v) else f"{n} = {v}"
+        for n, v in inputs_of(probe, exercise).items()
+    ]
+    return ", ".join(shapes) or "the first case"
+
+
+def _verdict(exercise, status, finding, message, **details):
+    points = exercise.points if status == "passed" else 0
+    return Verdict(exercise.name, status, points, exercise.points, message, finding=finding,
+                   **details)
+
+
+def _decide(exercise, attempt, prepared, outcomes, deadline):
+    probes, wanted = prepared.probes, prepared.wanted
+    printed = next((o.printed for o in outcomes if o.printed), "")
+    unfinished = [o.problem and o.problem.type == "NotImplementedError" for o in outcomes]
+    if all(unfinished) and not any(o.records for o in outcomes):
+        return _verdict(exercise, "not attempted", None, NOT_ATTEMPTED, printed=printed)
+    refusals = [_refusal(exercise, p, o, w) for p, o, w in zip(probes, outcomes, wanted,
+                                                                 strict=True)]
+    if not any(refusals):
+        return _verdict(exercise, "passed", None, "Right.", printed=printed)
+    example = _example(exercise, probes, outcomes, wanted)
+    details = {"printed": printed, "example": example}
+    for m in exercise.misconceptions:
+        if _gave(exercise, probes, outcomes, prepared.mistake(m)):
+            what = m.message if m.why else f"{_difference(exercise, outcomes, wanted)} {m.what}"
+            finding = Finding("misconception", example.variable if example
+                              else exercise.outputs[0], m.id)
+            status = "failed"
+            return _verdict(exercise, status, finding, what, misconception=m.id, **details)
+    own = next((r for r in refusals if isinstance(r, tuple)), None)
+    if own:
+        return _verdict(exercise, "failed", own[0], own[1], **details)
+    broken = [(p, o) for p, o in zip(probes, outcomes, strict=True) if o.problem]
+    if broken:
+        finding, message = _words_for_exception(exercise, attempt, probes, outcomes, broken)
+        return _verdict(exercise, "error", finding, message, **details)
+
+    def rerun(probe):
+        left = deadline - time.monotonic()
+        if left < 0.05:
+            return None
+        try:
+            return run_within(left, lambda: run(probe, attempt, exercise))
+        except TooSlow:
+            return None
+
+    case = diagnosis.Case(exercise, probes, wanted, outcomes,
+                          lambda p: run(p, exercise.solution, exercise), rerun)
+    finding, sentences = diagnosis.diagnose(case)
+    return _verdict(exercise, "failed", finding, " ".join(s for s in sentences if s), **details)
+
+
+def _refusal(exercise, probe, outcome, want):
+    """False where the outcome is right; True or (Finding, message) where it is not."""
+    if exercise.accept is not None and outcome.problem is None:
+        said = exercise.accept(probe, outcome)
+        if said is True:
+            return False
+        if said is not None:
+            return said
+    return not same_outcome(outcome, want, exercise)
+
+
+def _gave(exercise, probes, outcomes, mistaken):
+    """Whether the attempt did on every probe what the misconception does."""
+    for probe, one, other in zip(probes, outcomes, mistaken, strict=True):
+        if same_outcome(one, other, exercise):
+            continue
+        if exercise.accept is None or one.problem or other.problem:
+            return False
+        if exercise.accept(probe, one) is not True or exercise.accept(probe, other) is not True:
+            return False
+    return True
+
+
+def _wrong_records(exercise, outcome, want):
+    for i, right in enumerate(want.records):
+        got = outcome.records[i] if i < len(outcome.records) else None
+        if got is None or got.name != right.name or not agrees(
+                got.value, right.value, exercise.rtol, exercise.atol):
+            yield got, right
+
+
+def _difference(exercise, outcomes, wanted):
+    """A sentence that says which variable differs, and how far that shows."""
+    for o, w in zip(outcomes, wanted, strict=True):
+        if o.problem:
+            return f"Your {exercise.name} raised {o.problem.type}."
+        for got, right in _wrong_records(exercise, o, w):
+            if got is None or isinstance(got.value, Odd):
+                return f"Your {right.name} is not an array of numbers."
+            if got.value.shape != right.value.shape:
+                return (f"Your {right.name} has shape {got.value.shape}, but it must be "
+                        f"{right.value.shape}.")
+            return f"Your {right.name} has the right shape but other values."
+    return f"Your {exercise.name} changed its inputs."
+
+
+def _example(exercise, probes, outcomes, wanted):
+    """The smallest failing case with plain values on both sides, for the card to show."""
+    best = None
+    for probe, o, w in zip(probes, outcomes, wanted, strict=True):
+        if o.problem:
+            continue
+        for got, right in _wrong_records(exercise, o, w):
+            if got is None or isinstance(got.value, Odd) or isinstance(right.value, Odd):
+                continue
+            inputs = tuple(inputs_of(probe, exercise).items())
+            size = right.value.size + sum(np.size(v) for _, v in inputs)
+            if best is None or size < best[0]:
+                best = size, Example(right.name, inputs, got.value, right.value)
+            break
+    return best and best[1]
+
+
+# exceptions ------------------------------------------------------------------------------------
+
+
+def _words_for_exception(exercise, attempt, probes, outcomes, broken):
+    probe, outcome = min(
+        broken, key=lambda b: sum(np.size(v) for v in inputs_of(b[0], exercise).values()))
+    problem = outcome.problem
+    arity = _arity(exercise, attempt, probe)
+    if arity:
+        return arity
+    if problem.type == "NotImplementedError":
+        done = ", ".join(dict.fromkeys(r.name for r in outcome.records)) or "nothing"
+        return (Finding("unfinished", exercise.outputs[0], done),
+                f"{exercise.name} is not finished: a part of it still raises NotImplementedError. "
+                f"What has been reached so far: {done}.")
+    where = f" in its line {problem.number}, `{problem.line}`" if problem.line else ""
+    shapes = ", ".join(f"{n} is {s}" for n, s in problem.shapes)
+    shapes = f" There, {shapes}." if shapes else ""
+    case = _words_for(exercise, probe)
+    labels = {p.label for p, o in broken}
+    fine = {p.label for p, o in zip(probes, outcomes, strict=True) if not o.problem}
+    some = ""
+    if fine and "" not in labels and not labels & fine:
+        some = f" It happens only for {' and '.join(sorted(labels))}."
+    says = f": {problem.message}" if problem.message else ""
+    look = _HELP.get(problem.type, "Run your function on this case alone and look at that line.")
+    return (Finding("error", exercise.outputs[0], (problem.type, problem.line)),
+            f"Your {exercise.name} raised {problem.type}{where}, called with {case}{says}.".replace(
+                "..", ".") + f"{shapes}{some} {look}")
+
+
+_HELP = {
+    "ValueError": "Write the shapes beside each other: the inner two must agree.",
+    "NameError": "Is the name spelled as where it was made, and was that cell run?",
+    "IndexError": "How long is the array, and which index is one too far?",
+    "AttributeError": "Is it set before it is read, and under the same name?",
+    "TypeError": "Print the types of what takes part in that line.",
+    "RecursionError": "What ends the recursion?",
+    "ZeroDivisionError": "Which case makes the divisor 0?",
+    "KeyboardInterrupt": "An exercise has no use for interrupting the kernel.",
+    "SystemExit": "An exercise has no use for leaving Python: return a value instead.",
+}
+
+
+def _arity(exercise, attempt, probe):
+    """Words for an attempt that cannot be called with the exercise's arguments at all."""
+    target, args, name = attempt, None, exercise.name
+    if isinstance(probe, Call):
+        args = probe.args
+    elif isinstance(probe, Script):
+        args = next((s[2] for s in probe.steps if s[0] == "new"), None)
+    names = exercise.parameters("__init__" if exercise.is_class else None)
+    try:
+        inspect.signature(target).bind(*args)
+    except TypeError:
+        takes = str(inspect.signature(target))
+        return (Finding("arity", exercise.outputs[0], (takes, names)),
+                f"{name} is called with {len(args)} arguments, ({', '.join(names)}), but yours "
+                f"takes {takes}. Keep the parameters as the starter has them, in that order.")
+    except ValueError:
+        return None
+    return None

@@ -1,0 +1,288 @@
+"""Outcomes: what an attempt did on a probe, written down as plain arrays and words.
+
+Nothing of the attempt's own objects is kept, so nothing of theirs (`__eq__`, `__array__`, an array
+subclass) takes part in a comparison.
+"""
+
+import contextlib
+import io
+import itertools
+import linecache
+import re
+import types
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from course_lib.grading.probes import Call, realize
+
+PRINTED_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A result that is not an array of numbers. kind: a word; text: what it was."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An exception: its type's name, its message, the learner's line and the shapes on it."""
+
+    type: str
+    message: str
+    line: str = ""
+    number: int = 0
+    shapes: tuple = ()
+
+
+@dataclass(frozen=True)
+class Record:
+    """One result: its name ("dW"), its value (a plain ndarray or an `Odd`), again: second call."""
+
+    name: str
+    value: object
+    again: bool = False
+
+
+@dataclass
+class Outcome:
+    """All that one probe brought to light. changed: names of the inputs that were changed."""
+
+    records: list = field(default_factory=list)
+    changed: tuple = ()
+    problem: Problem | None = None
+    printed: str = ""
+
+
+def _odd(value):
+    kind = type(value)
+    if value is None:
+        return Odd("None", "None")
+    if value is Ellipsis:
+        return Odd("ellipsis", "... (a gap left open)")
+    if issubclass(kind, (str, bytes)):
+        return Odd("string", f"the text {value[:40]!r}")
+    if issubclass(kind, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+        return Odd("function", "a function (was it meant to be called?)")
+    if issubclass(kind, types.GeneratorType):
+        return Odd("generator", "a generator")
+    return Odd(f"{kind.__name__}", f"an object of type {kind.__name__}")
+
+
+def plain_array(value):
+    """A fresh, plain ndarray of numbers, or an `Odd` that says what was there instead.
+
+    Numbers, nested lists and tuples, ndarray subclasses and whatever else turns into an array of
+    numbers are accepted; strings, sets, dictionaries, masked entries and iterators are not.
+    """
+    kind = type(value)
+    refused = (str, bytes, dict, set, frozenset, types.GeneratorType, type(None), type(Ellipsis))
+    if issubclass(kind, refused) or isinstance(value, (map, filter, zip, type)):
+        return _odd(value)
+    if issubclass(kind, np.ma.MaskedArray):
+        if np.any(np.ma.getmaskarray(value)):
+            return Odd("masked", "an array with masked entries")
+        value = np.ma.getdata(value)
+    try:
+        array = np.array(value, copy=True, subok=False)
+    except Exception:  # noqa: BLE001 - the attempt's object may raise anything while converted
+        return Odd("ragged", f"a {kind.__name__} that is no rectangular array of numbers")
+    if array.dtype.kind == "O":
+        return _from_objects(array, value)
+    if array.dtype.kind not in "biufc":
+        return Odd("not numbers", f"an array of dtype {array.dtype}")
+    if array.dtype.kind == "c" and not array.imag.any():
+        array = array.real.copy()
+    return array
+
+
+def _from_objects(array, value):
+    numbers = np.empty(array.shape)
+    flat = numbers.reshape(-1)
+    for i, entry in enumerate(array.flat):
+        if type(entry) in (str, bytes, type(None)) or callable(entry):
+            return _odd(value if array.ndim == 0 else entry)
+        try:
+            flat[i] = float(np.asarray(entry)) if isinstance(entry, np.ndarray) else float(entry)
+        except Exception:  # noqa: BLE001 - as above
+            return _odd(value if array.ndim == 0 else entry)
+    return numbers
+
+
+def _members(value):
+    """The members of a returned list, tuple or array, or None where it has none."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return [value[i] for i in range(value.shape[0])]
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return None
+
+
+def _records(value, exercise, again):
+    """Names the parts of a returned value: one record, or one for each declared output."""
+    if not exercise.several:
+        return [Record(exercise.outputs[0], plain_array(value), again)]
+    members = _members(value)
+    if members is None:
+        odd = _odd(value) if plain_array(value) is not None else None
+        if isinstance(plain_array(value), np.ndarray):
+            odd = Odd("single", "one array or number")
+        return [Record(exercise.output_words, odd, again)]
+    if exercise.sequence:
+        names = [f"{exercise.outputs[0]}[{i}]" for i in range(len(members))]
+    elif len(members) != len(exercise.outputs):
+        return [Record(exercise.output_words, Odd("count", f"{len(members)} values"), again)]
+    else:
+        names = exercise.outputs
+    return [Record(n, plain_array(m), again) for n, m in zip(names, members, strict=True)]
+
+
+def _same(before, after):
+    """Whether an input is as it was; the last bits may differ (x + h - h), nothing more."""
+    if isinstance(before, np.ndarray):
+        after = np.asarray(after)
+        return (
+            after.shape == before.shape
+            and after.dtype == before.dtype
+            and np.allclose(after, before, rtol=1e-9, atol=1e-12, equal_nan=True)
+        )
+    if isinstance(before, (list, tuple)):
+        return len(before) == len(after) and all(map(_same, before, after))
+    if callable(before) or isinstance(before, np.random.Generator):
+        return True
+    return type(before) is type(after) and before == after
+
+
+def _problem(error, attempt):
+    """What happened, on the last line of the learner's own code that the traceback goes through."""
+    home = _files_of(attempt)
+    frame, line, number, shapes = error.__traceback__, "", 0, ()
+    while frame is not None:
+        code = frame.tb_frame.f_code
+        if code.co_filename in home:
+            number = frame.tb_lineno
+            line = linecache.getline(code.co_filename, number).strip()
+            shapes = _shapes_on(line, frame.tb_frame.f_locals)
+            number = number - code.co_firstlineno + 1
+        frame = frame.tb_next
+    try:
+        message = str(error)[:300]
+    except Exception:  # noqa: BLE001 - __str__ is the attempt's as well
+        message = ""
+    return Problem(type(error).__name__, message, line, number, shapes)
+
+
+def _files_of(attempt):
+    function = getattr(attempt, "func", attempt)  # functools.partial
+    members = vars(function).values() if isinstance(function, type) else [function]
+    if not hasattr(function, "__code__") and not isinstance(function, type):
+        members = [getattr(type(function), "__call__", None)]
+    return {m.__code__.co_filename for m in members if hasattr(m, "__code__")}
+
+
+def _shapes_on(line, scope):
+    names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", line))
+    return tuple(
+        (name, tuple(scope[name].shape))
+        for name in names
+        if isinstance(scope.get(name), np.ndarray)
+    )
+
+
+def run(probe, attempt, exercise):
+    """The outcome of one probe. Never raises because of the attempt (but for the watchdog's stop)."""
+    outcome = Outcome()
+    printed = io.StringIO()
+    with (
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+        contextlib.redirect_stdout(printed),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            if isinstance(probe, Call):
+                _run_call(probe, attempt, exercise, outcome)
+            else:
+                _run_script(probe, attempt, exercise, outcome)
+        except BaseException as error:
+            if type(error).__module__ == "course_lib.grading.watchdog":
+                raise
+            outcome.problem = _problem(error, attempt)
+    outcome.printed = printed.getvalue()[:PRINTED_LIMIT]
+    return outcome
+
+
+def _run_call(probe, attempt, exercise, outcome):
+    args = realize(probe.args)
+    value = attempt(*args)
+    outcome.records += _records(value, exercise, again=False)
+    before = realize(probe.args)
+    names = exercise.parameters()
+    outcome.changed = tuple(
+        n for n, b, a in zip(names, before, args, strict=False) if not _same(b, a)
+    )
+    again = attempt(*realize(probe.args))
+    outcome.records += _records(again, exercise, again=True)
+
+
+def _run_script(probe, attempt, exercise, outcome):
+    objects = {}
+    changed = []
+    for step in probe.steps:
+        if step[0] == "new":
+            objects[step[1]] = attempt(*realize(step[2]))
+        elif step[0] == "set":
+            setattr(objects[step[1]], step[2], realize(step[3]))
+        elif step[0] == "call":
+            args = realize(step[3])
+            value = getattr(objects[step[1]], step[2])(*args)
+            if step[4]:
+                outcome.records.append(Record(step[4], plain_array(value)))
+            for name, b, a in zip(
+                exercise.parameters(step[2]), realize(step[3]), args, strict=False
+            ):
+                if not _same(b, a):
+                    changed.append(name)
+        else:
+            value = getattr(objects[step[1]], step[2])
+            outcome.records.append(Record(step[3], plain_array(value)))
+    outcome.changed = tuple(dict.fromkeys(changed))
+
+
+def agrees(got, want, rtol, atol):
+    """Whether a recorded value equals the wanted one within tolerance (nan equals nan).
+
+    Results that are float32 (or less) are compared with rtol 1e-4, atol 1e-6; atol counts in units
+    of the largest wanted entry where that is above 1.
+    """
+    if isinstance(want, Odd) or isinstance(got, Odd):
+        return isinstance(want, Odd) and isinstance(got, Odd) and got.kind == want.kind
+    if got.shape != want.shape:
+        return False
+    if got.dtype.kind in "fc" and got.dtype.itemsize < (8 if got.dtype.kind == "f" else 16):
+        rtol, atol = 1e-4, 1e-6
+    if want.size == 0:
+        return True
+    finite = np.abs(want[np.isfinite(want)])
+    atol = atol * max(1.0, finite.max(initial=0.0))
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(got, want, rtol=rtol, atol=atol, equal_nan=True))
+
+
+def same_outcome(one, other, exercise):
+    """Whether two outcomes are the same: values, exception types, changed inputs, second calls."""
+    if (one.problem is None) != (other.problem is None):
+        return False
+    if one.problem and one.problem.type != other.problem.type:
+        return False
+    if set(one.changed) != set(other.changed) or len(one.records) != len(other.records):
+        return False
+    pairs = itertools.zip_longest(one.records, other.records)
+    return all(
+        a.name == b.name and agrees(a.value, b.value, exercise.rtol, exercise.atol)
+        for a, b in pairs
+    )

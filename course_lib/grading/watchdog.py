@@ -1,0 +1,97 @@
+"""Runs code that may never end, without signals: a worker thread and somebody who watches it."""
+
+import ctypes
+import threading
+import time
+
+STACK_BYTES = 64 * 1024 * 1024  # macOS gives threads 512 KB, too little for deep recursion
+
+
+class _TimeUp(BaseException):
+    """Raised inside the worker; nothing outside this module should ever catch it by name."""
+
+
+class TooSlow(Exception):
+    """The work did not end within its time; it has been stopped."""
+
+
+class Stuck(Exception):
+    """The work did not end and could not be stopped: only a new kernel gets rid of it."""
+
+
+def _raise_in(thread_id, exception):
+    kind = ctypes.py_object(exception) if exception else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), kind)
+
+
+class _Worker(threading.Thread):
+    def __init__(self, work):
+        super().__init__(daemon=True, name="judging")
+        self.work = work
+        self.result = None
+        self.failure = None
+        self.ended = False
+        self.lock = threading.Lock()
+        self.done = threading.Event()
+
+    def run(self):
+        try:
+            try:
+                self.result = self.work()
+            except _TimeUp:
+                pass
+            except BaseException as failure:  # noqa: BLE001 - handed to the caller, whatever it is
+                self.failure = failure
+            with self.lock:
+                self.ended = True
+                _raise_in(threading.get_ident(), None)  # drop one that is still on its way
+        except _TimeUp:
+            self.ended = True
+        self.done.set()
+
+    def interrupt(self):
+        with self.lock:
+            if not self.ended:
+                _raise_in(self.ident, _TimeUp)
+
+
+def _start(worker):
+    """Starts the worker with a deep stack where the platform allows one."""
+    try:
+        before = threading.stack_size(STACK_BYTES)
+    except (ValueError, RuntimeError):
+        worker.start()
+        return
+    try:
+        worker.start()
+    finally:
+        threading.stack_size(before)
+
+
+def run_within(seconds, work):
+    """The result of `work()`, which runs in a thread of its own for at most `seconds`.
+
+    After that an exception is raised inside it, again and again until it leaves. Raises `TooSlow`
+    when it left, `Stuck` when it has not left after three times the limit (one long NumPy call, or
+    a loop that swallows everything). An interrupt of the caller (the notebook's stop button)
+    stops the work and is raised on.
+    """
+    worker = _Worker(work)
+    _start(worker)
+    start = time.monotonic()
+    try:
+        finished = worker.done.wait(seconds)
+        while not finished:
+            worker.interrupt()
+            finished = worker.done.wait(0.05)
+            if finished:
+                raise TooSlow(f"no result within {seconds:g} s")
+            if time.monotonic() - start > 3 * seconds:
+                raise Stuck(f"still running after {3 * seconds:g} s")
+    except KeyboardInterrupt:
+        while not worker.done.wait(0.05) and time.monotonic() - start < 3 * seconds:
+            worker.interrupt()
+        raise
+    if worker.failure is not None:
+        raise worker.failure
+    return worker.result

@@ -1,0 +1,129 @@
+"""What a learner has done, kept in one small JSON file per chapter in the work folder.
+
+The folder is `work/` beside the notebooks, or the one named by the environment variable
+`COURSE_WORK`. Files are written atomically; a broken one is set aside, and where nothing can be
+written the course works on and says so.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from course_lib import exercises
+
+FORMAT = 1
+_START = Path.cwd()  # a notebook's kernel starts in the notebook's folder; a later chdir is ignored
+
+
+def work_folder():
+    """The folder of the progress files; it may not exist yet."""
+    named = os.environ.get("COURSE_WORK")
+    return Path(named) if named else _START / "work"
+
+
+class Progress:
+    """The progress file of one chapter ("02"). warning: a sentence for the learner, or ""."""
+
+    def __init__(self, chapter, folder=None):
+        self.chapter = chapter
+        self.path = Path(folder or work_folder()) / f"ch{chapter}.json"
+        self.warning = ""
+
+    def read(self):
+        """{exercise name: its record}; {} where nothing is kept. A broken file is set aside."""
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            records = kept["exercises"]
+            if not (isinstance(records, dict) and all(isinstance(r, dict) for r in
+                                                      records.values())):
+                raise TypeError("not a table of records")
+            return records
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            self.warning = f"Your progress in {self.path} could not be read ({error.strerror})."
+        except (ValueError, KeyError, TypeError):
+            self._set_aside()
+        return {}
+
+    def _set_aside(self):
+        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+        aside = self.path.with_name(f"{self.path.stem}.broken-{now}.json")
+        with contextlib.suppress(OSError):
+            os.replace(self.path, aside)
+            self.warning = (f"The progress file of chapter {self.chapter} could not be understood; "
+                            f"it was set aside as {aside.name}. A new one has been begun.")
+            return
+        self.warning = f"The progress file {self.path} could not be understood."
+
+    def record(self, name):
+        """What is kept of one exercise: status, points, attempts, answer, source, …; {} if nothing."""
+        return self.read().get(name, {})
+
+    def save(self, verdict, *, source=None, answer=None):
+        """Adds one judged attempt: its source text (code) or raw answer (a question).
+
+        `passed` stays true once it was; the first answer is kept as `first_answer`. Where the file
+        cannot be written, `warning` says so and nothing is raised.
+        """
+        if verdict.status == "not attempted":
+            return
+        records = self.read()
+        record = records.setdefault(verdict.exercise, {"attempts": 0})
+        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        record.update(status=verdict.status, message=verdict.message, when=now,
+                      misconception=verdict.misconception)
+        record["attempts"] = record.get("attempts", 0) + 1
+        if verdict.passed:
+            record["passed"] = True
+            record.setdefault("passed_when", now)
+        record["points"] = max(verdict.points, record.get("points", 0))
+        if source is not None:
+            record["source"] = source
+            if verdict.passed:
+                record["passed_source"] = source
+        if answer is not None:
+            record.setdefault("first_answer", answer)
+            record["answer"] = answer
+        self._write(records)
+
+    def _write(self, records):
+        text = json.dumps({"format": FORMAT, "chapter": self.chapter, "exercises": records},
+                          indent=1, ensure_ascii=False)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem,
+                                                 suffix=".tmp")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                os.replace(temporary, self.path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            self.warning = (f"Your progress could not be saved in {self.path.parent} "
+                            f"({error.strerror}). You can work on; it will be forgotten when the "
+                            "kernel stops.")
+
+
+def overview(folder=None):
+    """A row for every exercise: (chapter, name, title, state, points, max_points, attempts).
+
+    state: "passed", "tried" or "open". Points are those stored, shown to the learner; whoever
+    grades judges again.
+    """
+    rows = []
+    kept = {}
+    for item in exercises.load().values():
+        if item.chapter not in kept:
+            kept[item.chapter] = Progress(item.chapter, folder).read()
+        record = kept[item.chapter].get(item.name, {})
+        state = "passed" if record.get("passed") else "tried" if record else "open"
+        rows.append((item.chapter, item.name, item.title, state,
+                     item.points if state == "passed" else 0, item.points,
+                     record.get("attempts", 0)))
+    return sorted(rows, key=lambda row: row[0])
