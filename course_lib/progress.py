@@ -6,6 +6,7 @@ written the course works on and says so.
 """
 
 import contextlib
+import copy
 import datetime
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from course_lib import exercises
 
 FORMAT = 1
+_UNSAVED = {}  # {path: records} of files that could not be written, until the kernel stops
 _START = Path.cwd()  # a notebook's kernel starts in the notebook's folder; a later chdir is ignored
 
 
@@ -24,6 +26,11 @@ def work_folder():
     return Path(named) if named else _START / "work"
 
 
+def _is_record(record):
+    return isinstance(record, dict) and all(
+        isinstance(record.get(number, 0), int) for number in ("attempts", "points"))
+
+
 class Progress:
     """The progress file of one chapter ("02"). warning: a sentence for the learner, or ""."""
 
@@ -31,21 +38,26 @@ class Progress:
         self.chapter = chapter
         self.path = Path(folder or work_folder()) / f"ch{chapter}.json"
         self.warning = ""
+        self.unreadable = False
 
     def read(self):
         """{exercise name: its record}; {} where nothing is kept. A broken file is set aside."""
+        return self._read_file() | copy.deepcopy(_UNSAVED.get(self.path, {}))
+
+    def _read_file(self):
+        self.unreadable = False
         try:
             kept = json.loads(self.path.read_text(encoding="utf-8"))
             records = kept["exercises"]
-            if not (isinstance(records, dict) and all(isinstance(r, dict) for r in
-                                                      records.values())):
+            if not (isinstance(records, dict) and all(map(_is_record, records.values()))):
                 raise TypeError("not a table of records")
             return records
         except FileNotFoundError:
             return {}
         except OSError as error:
             self.warning = f"Your progress in {self.path} could not be read ({error.strerror})."
-        except (ValueError, KeyError, TypeError):
+            self.unreadable = True
+        except (ValueError, KeyError, TypeError, RecursionError):
             self._set_aside()
         return {}
 
@@ -60,14 +72,15 @@ class Progress:
         self.warning = f"The progress file {self.path} could not be understood."
 
     def record(self, name):
-        """What is kept of one exercise: status, points, attempts, answer, source, …; {} if nothing."""
+        """What is kept of one exercise (status, points, attempts, answer, source, …), or {}."""
         return self.read().get(name, {})
 
     def save(self, verdict, *, source=None, answer=None):
         """Adds one judged attempt: its source text (code) or raw answer (a question).
 
         `passed` stays true once it was; the first answer is kept as `first_answer`. Where the file
-        cannot be written, `warning` says so and nothing is raised.
+        cannot be written, `warning` says so, nothing is raised, and it is remembered until the
+        kernel stops. A matrix with empty entries is kept, but is no attempt yet.
         """
         if verdict.status == "not attempted":
             return
@@ -76,7 +89,8 @@ class Progress:
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         record.update(status=verdict.status, message=verdict.message, when=now,
                       misconception=verdict.misconception)
-        record["attempts"] = record.get("attempts", 0) + 1
+        begun = answer is not None and verdict.finding and verdict.finding.kind == "unfinished"
+        record["attempts"] = record.get("attempts", 0) + (not begun)
         if verdict.passed:
             record["passed"] = True
             record.setdefault("passed_when", now)
@@ -86,24 +100,32 @@ class Progress:
             if verdict.passed:
                 record["passed_source"] = source
         if answer is not None:
-            record.setdefault("first_answer", answer)
             record["answer"] = answer
+            if not begun:
+                record.setdefault("first_answer", answer)
+            if verdict.passed:
+                record["passed_answer"] = answer
         self._write(records)
 
     def _write(self, records):
         text = json.dumps({"format": FORMAT, "chapter": self.chapter, "exercises": records},
                           indent=1, ensure_ascii=False)
+        _UNSAVED[self.path] = records
+        if self.unreadable:  # writing would replace what is there and may be whole
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem,
                                                  suffix=".tmp")
             try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                # What is no valid text (a lone surrogate) becomes the JSON escape that it needs.
+                with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
                     file.write(text)
                 os.replace(temporary, self.path)
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
                 raise
+            del _UNSAVED[self.path]
         except OSError as error:
             self.warning = (f"Your progress could not be saved in {self.path.parent} "
                             f"({error.strerror}). You can work on; it will be forgotten when the "

@@ -12,7 +12,7 @@ import numpy as np
 from course_lib.grading import expressions
 from course_lib.grading.expressions import close, factor_between, name_factor
 from course_lib.grading.outcomes import Odd, agrees
-from course_lib.grading.probes import Call, inputs_of, substitute
+from course_lib.grading.probes import Call, describe, inputs_of, size_of, substitute
 from course_lib.grading.verdict import Finding
 
 
@@ -61,15 +61,24 @@ class Case:
                 if right.again or self.base(right.name) != self.variable:
                     continue
                 if i < len(outcome.records):
+                    own = self.members(inputs, right.name)
                     got = outcome.records[i].value
                     self.entries.append(
-                        Entry(probe, i, inputs, got, right.value, list(earlier), others)
+                        Entry(probe, i, own, got, right.value, list(earlier), others)
                     )
-                earlier.append(right.value)
+                if not self.exercise.sequence:
+                    earlier.append(right.value)
 
     @staticmethod
     def base(name):
         return name.split("[")[0]
+
+    def members(self, inputs, name):
+        """For one member of a list that is returned: the inputs' members at the same place."""
+        if not self.exercise.sequence:
+            return inputs
+        k = int(name.split("[")[1][:-1])
+        return {n: v[k] if isinstance(v, list) and k < len(v) else v for n, v in inputs.items()}
 
     def agrees(self, got, want):
         return agrees(got, want, self.exercise.rtol, self.exercise.atol)
@@ -951,7 +960,7 @@ def _show(value):
 
 
 def _show_inputs(inputs):
-    return ", ".join(f"{n} = {_show(v) if _numeric(v) else v}" for n, v in inputs.items())
+    return ", ".join(f"{n} = {_show(v) if _numeric(v) else describe(v)}" for n, v in inputs.items())
 
 
 def _plain_words(case):
@@ -959,8 +968,7 @@ def _plain_words(case):
         return (Finding("values", case.exercise.outputs[0]),
                 ("The results differ from the right ones.", "", ""))
     wrong = [e for e in case.entries if case.wrong(e)] or case.entries
-    e = min(wrong, key=lambda e: e.want.size + sum(np.size(v) for v in e.inputs.values()
-                                                   if _numeric(v)))
+    e = min(wrong, key=lambda e: e.want.size + size_of(e.inputs))
     v = case.variable
     if _is_array(e) and e.got.shape != e.want.shape:
         return (Finding("shape", v, (e.got.shape, e.want.shape)),

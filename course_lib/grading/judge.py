@@ -9,7 +9,7 @@ import numpy as np
 from course_lib.grading import diagnosis
 from course_lib.grading.exercise import DEFAULT_SEED
 from course_lib.grading.outcomes import Odd, agrees, run, same_outcome
-from course_lib.grading.probes import Call, Script, inputs_of
+from course_lib.grading.probes import Call, Script, describe, inputs_of, size_of
 from course_lib.grading.verdict import Example, Finding, Verdict
 from course_lib.grading.watchdog import Stuck, TooSlow, run_within
 
@@ -118,10 +118,7 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
 
 
 def _words_for(exercise, probe):
-    shapes = [
-        f"{n} {np.shape(v)}" if np.ndim(v) else f"{n} = {v}"
-        for n, v in inputs_of(probe, exercise).items()
-    ]
+    shapes = [f"{n} = {describe(v)}" for n, v in inputs_of(probe, exercise).items()]
     return ", ".join(shapes) or "the first case"
 
 
@@ -229,7 +226,7 @@ def _example(exercise, probes, outcomes, wanted):
             if got is None or isinstance(got.value, Odd) or isinstance(right.value, Odd):
                 continue
             inputs = tuple(inputs_of(probe, exercise).items())
-            size = right.value.size + sum(np.size(v) for _, v in inputs)
+            size = right.value.size + size_of(dict(inputs))
             if best is None or size < best[0]:
                 best = size, Example(right.name, inputs, got.value, right.value)
             break
@@ -241,7 +238,7 @@ def _example(exercise, probes, outcomes, wanted):
 
 def _words_for_exception(exercise, attempt, probes, outcomes, broken):
     probe, outcome = min(
-        broken, key=lambda b: sum(np.size(v) for v in inputs_of(b[0], exercise).values()))
+        broken, key=lambda b: size_of(inputs_of(b[0], exercise)))
     problem = outcome.problem
     arity = _arity(exercise, attempt, probe)
     if arity:
