@@ -16,6 +16,7 @@ from pathlib import Path
 from course_lib import exercises
 
 FORMAT = 1
+FORGOTTEN = "You can work on; it will be forgotten when the kernel stops."
 _UNSAVED = {}  # {path: records} of files that could not be written, until the kernel stops
 _START = Path.cwd()  # a notebook's kernel starts in the notebook's folder; a later chdir is ignored
 
@@ -52,7 +53,7 @@ class Progress:
             if not (isinstance(records, dict) and all(map(_is_record, records.values()))):
                 raise TypeError("not a table of records")
             return records
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
             self.warning = f"Your progress in {self.path} could not be read ({error.strerror})."
@@ -112,6 +113,7 @@ class Progress:
                           indent=1, ensure_ascii=False)
         _UNSAVED[self.path] = records
         if self.unreadable:  # writing would replace what is there and may be whole
+            self.warning += f" {FORGOTTEN}"
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,8 +130,7 @@ class Progress:
             del _UNSAVED[self.path]
         except OSError as error:
             self.warning = (f"Your progress could not be saved in {self.path.parent} "
-                            f"({error.strerror}). You can work on; it will be forgotten when the "
-                            "kernel stops.")
+                            f"({error.strerror}). {FORGOTTEN}")
 
 
 def overview(folder=None):

@@ -262,6 +262,7 @@ def _upstream_and_x(rng):
         "upstream * cos(3x^2 + 1)": upstream * np.cos(3 * x**2 + 1),
         "cos(3x^2 + 1) * 6x": np.cos(3 * x**2 + 1) * 6 * x,
         "cos(3x^2)": np.cos(3 * x**2), "sin(x)": np.sin(x),
+        "upstream * cos(9x^2 + 1)": upstream * np.cos(9 * x**2 + 1), "18x": 18 * x,
     },
 )
 def chain_backward(upstream, x):
@@ -385,12 +386,13 @@ def _chains(rng):
     }
     chains = [("3x + 2", "square"), ("square", "sin"), ("sin", "square", "exp"),
               ("twice", "cube", "sin", "square"), ("exp", "sin"), ("square", "3x + 2", "cos"),
-              ("sin", "exp", "cube", "3x + 2", "cos")]
+              ("sin", "exp", "cube", "3x + 2", "cos"), ("sin", "square", "sin")]
     probes = [(c, x) for c in chains for x in rng.uniform(0.2, 1.2, 2).tolist()]
     probes.append((("cube",), 0.7))
     return [
         Call((x, [Stock(f) for f in c], [Stock(links[f]) for f in c]),
-             "a chain of one function" if len(c) == 1 else "")
+             "a chain of one function" if len(c) == 1 else
+             "a chain in which a function occurs twice" if len(set(c)) < len(c) else "")
         for c, x in probes
     ]
 
@@ -415,6 +417,8 @@ def _chain_quantities(x, functions, derivatives):
         "the sum of the links at x": np.sum([g(x) for g in d]),
         "the last link at x": d[-1](x), "the first link at x": d[0](x),
         "the product of the values": np.prod(seen[1:]),
+        "the product of the links, each at another function's input":
+            np.prod([g(v) for g, v in zip(d, seen[-2::-1], strict=True)]),
     }
 
 
@@ -582,7 +586,7 @@ def _(x, functions, derivatives):
         "upstream * x^2 cos(x)": upstream * x**2 * np.cos(x),
         "upstream * x sin(x)": upstream * x * np.sin(x),
         "upstream * x cos(x)": upstream * x * np.cos(x),
-        "(2x + cos(x))": 2 * x + np.cos(x),
+        "(2x + cos(x))": 2 * x + np.cos(x), "upstream * cos(x^2)": upstream * np.cos(x**2),
     },
 )
 def fork_backward(upstream, x):
@@ -828,6 +832,8 @@ def _functions_and_points(rng):
         Call((Stock("sum of sines"), rng.normal(size=7), 1e-2)),
         Call((Stock("mixed cubic"), rng.normal(size=(3, 4)), 1e-4), "2-D arrays"),
         Call((Stock("product"), rng.uniform(0.5, 1.5, size=(2, 3)), 1e-5), "2-D arrays"),
+        Call((Stock("row products"), rng.normal(size=(4, 3)), 1e-4),
+             "a function that looks at rows and columns"),
         Call((Stock("mixed cubic"), np.array([0.7]), 1e-3), "arrays of a single entry"),
     ]
 
@@ -862,6 +868,12 @@ def _difference_quantities(f, x, h):
         "The distance is 2h. Put the entry back before you go on to the next.",
     ),
     ingredients=_difference_quantities,
+    blind_spots=(
+        "Nudging through x.ravel() or x.reshape(-1) is right only where these are views of x; the "
+        "probes are contiguous arrays, where they are.",
+        "Putting an entry back by x[i] += h may leave a rounding error of the last bit in x; it is "
+        "taken for restored.",
+    ),
 )
 def numerical_gradient(f, x, h=1e-5):
     """Gradient of a scalar function f at x by central differences.
@@ -998,6 +1010,8 @@ def _descents(rng):
              ("x^3 - x", 0.5, 0.05, 9), ("twice", -2.5, 1.05, 6)]
     probes = [Call((Stock(g), x0, rate, n)) for g, x0, rate, n in fixed]
     probes.append(Call((Stock("2(x - 3)"), float(rng.normal()), 0.2, 1), "a single step"))
+    probes.append(Call((Stock("2(x - 3)"), 3.0, 0.1, 4), "a slope that is 0 on the way"))
+    probes.append(Call((Stock("2(x - 3)"), 1.0, 0.5, 6), "a slope that is 0 on the way"))
     probes.append(Call((Stock("twice"), 4, 0.1, 5), "a whole number as x0"))
     return probes
 

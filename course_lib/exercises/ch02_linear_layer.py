@@ -6,15 +6,21 @@ from course_lib.grading import Call, Finding, Script, Seed, exercise
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 SQUARE, SINGLE = "square matrices (N = D = M)", "a batch of one sample"
+NARROW, REPEATED = "a layer with one output", "values that occur more than once"
 
 
 def _cases(rng, *axes):
     """Arguments whose axes are named by letters: all sizes different, all equal, N = 1."""
     sizes = [({"N": 6, "D": 3, "M": 4}, ""), ({"N": 5, "D": 4, "M": 2}, ""),
              ({"N": 7, "D": 2, "M": 3}, ""), ({"N": 5, "D": 5, "M": 5}, SQUARE),
-             ({"N": 1, "D": 3, "M": 2}, SINGLE)]
+             ({"N": 1, "D": 3, "M": 2}, SINGLE), ({"N": 5, "D": 3, "M": 1}, NARROW),
+             ({"N": 7, "D": 4, "M": 3}, REPEATED)]
+
+    def array(size, label):
+        return rng.integers(-2, 3, size) / 2 if label == REPEATED else rng.normal(size=size)
+
     return [
-        Call(tuple(rng.normal(size=[size[a] for a in one]) for one in axes), label)
+        Call(tuple(array([size[a] for a in one], label) for one in axes), label)
         for size, label in sizes
     ]
 
@@ -498,14 +504,17 @@ def _scripts(rng):
     def once(label, *sizes):
         X, W, b, dY = values(*sizes)
         return Script((*new("layer", *sizes[1:], W, b), forward("layer", X),
-                       *backward("layer", dY)), label)
+                       *backward("layer", dY), ("read", "layer", "W", "W after backward"),
+                       ("read", "layer", "b", "b after backward")), label)
 
     X1, W1, b1, dY1 = values(6, 3, 4)
     X2, W2, b2, dY2 = values(5, 3, 4)
     twice = [*new("layer", 3, 4, W1, b1), forward("layer", X1), *backward("layer", dY1),
              ("set", "layer", "W", W2), ("set", "layer", "b", b2), forward("layer", X2),
              *backward("layer", dY2)]
-    newest = [*new("layer", 3, 4, W1, b1), forward("layer", X2), forward("layer", X1),
+    newest = [*new("layer", 3, 4, W1, b1), forward("layer", X2),
+              ("call", "layer", "forward", (X1[::-1],), "earlier Y"), forward("layer", X1),
+              ("look again", "earlier Y", "earlier Y"),
               *backward("layer", dY1)]
     X3, W3, b3, dY3 = values(7, 2, 5)
     beside = [*new("first", 3, 4, W1, b1), *new("second", 2, 5, W3, b3), forward("first", X1),
@@ -514,9 +523,10 @@ def _scripts(rng):
         ("new", "layer", (6, 4, Seed(3))), ("read", "layer", "W", "W"), ("read", "layer", "b", "b"),
         ("new", "twin", (6, 4, Seed(3))), ("read", "twin", "W", "W (same seed)"),
         ("new", "other", (6, 4, Seed(4))), ("read", "other", "W", "W (other seed)"),
+        ("read", "layer", "W", "W (of the first layer, again)"),
     ]
     return [
-        once("", 6, 3, 4), once("", 5, 4, 2), once(SQUARE, 5, 5, 5), once(SINGLE, 1, 3, 2),
+        once("", 6, 3, 4), once("", 5, 4, 2), once(NARROW, 5, 3, 1), once(SQUARE, 5, 5, 5), once(SINGLE, 1, 3, 2),
         Script(tuple(twice), "a second pass with other weights"),
         Script(tuple(newest), "two forward passes in a row"),
         Script(tuple(beside), TWO_LAYERS), Script(tuple(initial), INITIAL),
@@ -527,8 +537,8 @@ def _accept_initial_values(probe, outcome):
     """Any non-constant W drawn from the rng will do; b is 0."""
     if probe.label != INITIAL:
         return None
-    W, b, twin, other = (r.value for r in outcome.records)
-    if not all(isinstance(v, np.ndarray) for v in (W, b, twin, other)):
+    W, b, twin, other, still = (r.value for r in outcome.records)
+    if not all(isinstance(v, np.ndarray) for v in (W, b, twin, other, still)):
         return None
     if W.shape != (6, 4):
         return (Finding("shape", "W", (W.shape, (6, 4))),
@@ -549,6 +559,10 @@ def _accept_initial_values(probe, outcome):
     if np.array_equal(W, other):
         return (Finding("initial value", "W", "seed ignored"),
                 "Your W is the same for two different seeds: the rng that is handed in is not used.")
+    if not np.array_equal(W, still):
+        return (Finding("shared", "W", "class"),
+                "The W of your first layer changed when another layer was made: the layers share it. "
+                "Keep W on self, not on the class.")
     return True
 
 
@@ -727,6 +741,36 @@ class _(_Right):
         self.W = self.W - 0.1 * self.dW
         self.b = self.b - 0.1 * self.db
         return dY @ self.W.T
+
+
+@Linear.misconception(
+    "W frozen at the start",
+    "Your dX uses the W that the layer was made with.",
+    "The optimiser replaces W between passes, and backward must use the one of the forward pass.",
+    "Is a copy of W kept in __init__?",
+)
+class _(_Right):
+    def __init__(self, in_features, out_features, rng):
+        super().__init__(in_features, out_features, rng)
+        self.kept = self.W.copy()
+
+    def backward(self, dY):
+        super().backward(dY)
+        return dY @ self.kept.T
+
+
+@Linear.misconception(
+    "W updated after dX",
+    "Your layer's W is not what it was before backward.",
+    "Backward computes gradients; moving the weights is the optimiser's work.",
+    "Which line of backward writes to self.W?",
+)
+class _(_Right):
+    def backward(self, dY):
+        dX = super().backward(dY)
+        self.W = self.W - 0.01 * self.dW
+        self.b = self.b - 0.01 * self.db
+        return dX
 
 
 @Linear.misconception(

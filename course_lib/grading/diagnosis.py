@@ -12,7 +12,7 @@ import numpy as np
 from course_lib.grading import expressions
 from course_lib.grading.expressions import close, factor_between, name_factor
 from course_lib.grading.outcomes import Odd, agrees
-from course_lib.grading.probes import Call, describe, inputs_of, size_of, substitute
+from course_lib.grading.probes import describe, inputs_of, size_of, substitute
 from course_lib.grading.verdict import Finding
 
 
@@ -142,7 +142,11 @@ def diagnose(case):
     sentences: (what differs, why, what to look at).
     """
     for pattern in PATTERNS:
-        found = pattern(case)
+        try:
+            with np.errstate(all="ignore"):
+                found = pattern(case)
+        except (ArithmeticError, ValueError, TypeError, LookupError, np.linalg.LinAlgError):
+            continue  # a hypothesis that cannot be computed on these numbers is not a finding
         if found:
             return found
     return _plain_words(case)
@@ -465,86 +469,155 @@ def _broadcasts(small, big):
 # inputs that are not used, or used in part ---------------------------------------------------------
 
 
-def _first_rows(a):
-    return a[:1] if isinstance(a, np.ndarray) and a.ndim else a
-
-
-def _last_rows(a):
-    return a[-1:] if isinstance(a, np.ndarray) and a.ndim else a
+_CHANGES = {
+    # kind: (change of an input, what the result is right for, why, look)
+    "ignores": (np.ones_like, "if {n} is 1 everywhere: {n} itself is not used",
+                "The answer depends on {n}.", "Where does {n} enter?"),
+    "ignores (0)": (np.zeros_like, "if {n} is 0 everywhere: {n} is not used",
+                    "The answer depends on {n}.", "Where does {n} enter?"),
+    "sign of": (np.negative, "for -{n} in place of {n}", "A sign is turned.",
+                "Look at where {n} enters."),
+    "absolute value of": (np.abs, "for |{n}| in place of {n}", "The sign of {n} is lost.",
+                          "Look at where {n} enters."),
+    "square of": (np.square, "for {n} squared in place of {n}", "{n} enters twice.",
+                  "Look at where {n} enters."),
+    "rounded": (np.trunc, "for {n} without its decimals",
+                "Whole numbers lose what comes after the point.",
+                "Look for an integer array or int() that {n} is put into."),
+    "rectified": (lambda a: np.maximum(a, 0), "for max({n}, 0) in place of {n}",
+                  "Negative entries of {n} count too.", "Look at where {n} enters."),
+    "sign only": (np.sign, "for the sign of {n} in place of {n}", "The size of {n} is lost.",
+                  "Look at where {n} enters."),
+    "transposed input": (lambda a: a.T if np.ndim(a) == 2 and a.shape[0] == a.shape[1] else a,
+                         "for {n} transposed", "Rows and columns are exchanged.",
+                         "Look at where {n} enters."),
+    "reshaped input": (lambda a: a.reshape(a.T.shape).T if np.ndim(a) == 2 else a,
+                       "for {n} reshaped where it ought to be transposed",
+                       "reshape keeps the numbers in reading order and only breaks the lines "
+                       "elsewhere; it does not exchange rows and columns.", "Use `.T`."),
+    "column order": (lambda a: a.T.reshape(a.shape) if np.ndim(a) == 2 else a,
+                     "for {n} with its entries read column by column",
+                     "reshape keeps the numbers in reading order; it does not exchange rows and "
+                     "columns.", "Look for a reshape."),
+    "rows reversed": (lambda a: a[::-1] if np.ndim(a) else a, "for {n} with its rows in reverse",
+                      "Rows belong together across arrays.", "Look for an index that runs the wrong "
+                      "way."),
+    "columns reversed": (lambda a: a[:, ::-1] if np.ndim(a) == 2 else a,
+                         "for {n} with its columns in reverse", "Columns belong together across "
+                         "arrays.", "Look for an index that runs the wrong way."),
+    "flipped": (lambda a: a[::-1, ::-1] if np.ndim(a) == 2 else a,
+                "for {n} turned by half a turn", "Flipping is not transposing.",
+                "Look for flip or [::-1]."),
+    "rows shifted": (lambda a: np.roll(a, 1, axis=0) if np.ndim(a) else a,
+                     "for {n} with its rows moved by one", "Rows belong together across arrays.",
+                     "Look for an index that is one off."),
+    "rows shifted back": (lambda a: np.roll(a, -1, axis=0) if np.ndim(a) else a,
+                          "for {n} with its rows moved by one",
+                          "Rows belong together across arrays.",
+                          "Look for an index that is one off."),
+    "averaged input": (lambda a: np.full_like(a, np.mean(a)),
+                       "if every entry of {n} is replaced by their mean",
+                       "Each entry of {n} plays its own part.", "Where is {n} averaged?"),
+    "centred input": (lambda a: a - np.mean(a, axis=0), "for {n} less its mean over the rows",
+                      "Nothing is subtracted from {n} in this formula.", "Look for a mean."),
+    "scaled input": (lambda a: a / np.maximum(np.linalg.norm(a), 1e-300), "for {n} scaled to length 1",
+                     "The size of {n} matters.", "Look for a norm."),
+    "sorted input": (lambda a: np.sort(a, axis=0) if np.ndim(a) else a, "for {n} sorted",
+                     "The order of {n} matters.", "Look for sort or set."),
+    "halved": (lambda a: a / 2, "for {n} / 2 in place of {n}", "", "Look at where {n} enters."),
+    "doubled": (lambda a: a * 2, "for 2 {n} in place of {n}", "", "Look at where {n} enters."),
+    "reciprocal of": (lambda a: 1 / a, "for 1/{n} in place of {n}", "A ratio is upside down.",
+                      "Look for a division by {n}."),
+    "mean rows": (lambda a: np.broadcast_to(np.mean(a, axis=0), np.shape(a)).copy(),
+                  "if every row of {n} is replaced by their mean",
+                  "A sum of products is not the product of averages.",
+                  "Average nothing before the product."),
+}
+_CUTS = {
+    "first only": (lambda i: slice(0, 1), "comes from the first {thing} alone",
+                   "Look for an index 0, or a return inside the loop."),
+    "last only": (lambda i: slice(-1, None), "comes from the last {thing} alone",
+                  "Look for `=` in a loop where `+=` is needed."),
+    "last missing": (lambda i: slice(0, -1), "leaves out the last {thing}",
+                     "How far does the loop run?"),
+    "first missing": (lambda i: slice(1, None), "leaves out the first {thing}",
+                      "Where does the loop begin?"),
+    "every second": (lambda i: slice(None, None, 2), "uses only every second {thing}",
+                     "Look at the step of the slice or range."),
+}
+_THINGS = {"N": "sample", "D": "input feature", "M": "output"}
 
 
 def _substitutions(case):
     """(kind, data, changes, sentences): what the reference would give if an input were another."""
     names = [n for n, v in case.entries[0].inputs.items() if _numeric(v)]
-    batch = [n for n in names if case.exercise.axis_letters.get(n, ("",))[0] == "N"]
     v = case.variable
+    for kind, (change, what, why, look) in _CHANGES.items():
+        for n in names:
+            if kind == "ignores" and n in ("upstream", "dY", "dA"):
+                why = ("It is the upstream gradient: by the chain rule every gradient of this step "
+                       "is proportional to it.")
+            yield (kind.split(" (")[0], n, {n: lambda e, a, change=change: change(a)},
+                   (f"Your {v} is what comes out {what.format(n=n)}.", why.format(n=n),
+                    look.format(n=n)))
+    letters = {n: case.exercise.axis_letters.get(n, ()) for n in names}
+    for letter in dict.fromkeys("".join(map("".join, letters.values()))):
+        group = {n: axes.index(letter) for n, axes in letters.items() if letter in axes}
+        several = [group] if len(group) < 2 else [group, *({n: k} for n, k in group.items())]
+        for one in several:
+            for kind, (cut, what, look) in _CUTS.items():
+                thing = _THINGS.get(letter, f"entry along {letter}")
+                of = f" of {next(iter(one))}" if len(one) < len(group) else ""
+                yield (f"{thing}: {kind}", letter, {
+                    n: lambda e, a, k=k, cut=cut: a[(slice(None),) * k + (cut(a),)]
+                    for n, k in one.items()
+                }, (f"Your {v} {what.format(thing=thing)}{of}.",
+                    f"All {letter} of them contribute.", look))
     for n in names:
-        upstream = n in ("upstream", "dY", "dA")
-        why = ("It is the upstream gradient: by the chain rule every gradient of this step is "
-               "proportional to it.") if upstream else f"The answer depends on {n}."
-        yield ("ignores", n, {n: np.ones_like},
-               (f"Your {v} is what comes out if {n} is 1 everywhere: {n} itself is not used.", why,
-                f"Where does {n} enter?"))
-        yield ("ignores", n, {n: np.zeros_like},
-               (f"Your {v} is what comes out if {n} is 0 everywhere: {n} is not used.",
-                f"The answer depends on {n}.", f"Where does {n} enter?"))
-        yield ("sign of", n, {n: np.negative},
-               (f"Your {v} is right for -{n} in place of {n}.", "A sign is turned.",
-                f"Look at where {n} enters."))
-        yield ("absolute value of", n, {n: np.abs},
-               (f"Your {v} is right for |{n}| in place of {n}.", f"The sign of {n} is lost.",
-                f"Look at where {n} enters."))
-        yield ("square of", n, {n: np.square},
-               (f"Your {v} is right for {n} squared in place of {n}.", f"{n} enters twice.",
-                f"Look at where {n} enters."))
-        yield ("rounded", n, {n: np.trunc},
-               (f"Your {v} is right for {n} without its decimals.",
-                "Whole numbers lose what comes after the point.",
-                f"Look for an integer array or int() that {n} is put into."))
-        yield ("rectified", n, {n: lambda a: np.maximum(a, 0)},
-               (f"Your {v} is right for max({n}, 0) in place of {n}.",
-                f"Negative entries of {n} count too.", f"Look at where {n} enters."))
-        yield ("transposed input", n,
-               {n: lambda a: a.T if np.ndim(a) == 2 and a.shape[0] == a.shape[1] else a},
-               (f"Your {v} is right for {n} transposed.", "Rows and columns are exchanged.",
-                f"Look at where {n} enters."))
-        yield ("averaged input", n, {n: lambda a: np.full_like(a, np.mean(a))},
-               (f"Your {v} is right if every entry of {n} is replaced by their mean.",
-                f"Each entry of {n} plays its own part.", f"Where is {n} averaged?"))
-    for group in ([batch] if len(batch) > 1 else []) + [[n] for n in batch]:
-        many = " and ".join(group)
-        yield ("one sample only", "first", dict.fromkeys(group, _first_rows),
-               (f"Your {v} is right for the first sample of {many} alone.",
-                "All N rows of the batch contribute.", "Look for an index [0]."))
-        yield ("one sample only", "last", dict.fromkeys(group, _last_rows),
-               (f"Your {v} is right for the last sample of {many} alone.",
-                "All N rows of the batch contribute.",
-                "Look for `=` in a loop where `+=` is needed."))
-        yield ("sample missing", "last", {n: lambda a: a[:-1] if len(a) > 1 else a for n in group},
-               (f"Your {v} leaves out the last sample.", "All N rows of the batch contribute.",
-                "How far does the loop run?"))
-        yield ("sample missing", "first", {n: lambda a: a[1:] if len(a) > 1 else a for n in group},
-               (f"Your {v} leaves out the first sample.", "All N rows of the batch contribute.",
-                "Where does the loop begin?"))
-        yield ("mean of samples", "mean",
-               {n: lambda a: np.mean(a, axis=0, keepdims=True) for n in group},
-               (f"Your {v} is what a single, averaged sample would give.",
-                "A sum of products is not the product of averages.",
-                "Average nothing before the product."))
+        for other in case.leaves(case.entries[0]):
+            if other in names:
+                continue
+            yield ("wrong place", (n, other),
+                   {n: lambda e, a, other=other: _as_input(case.leaves(e).get(other), a)},
+                   (f"Your {v} is what comes out for {other} in place of {n}.",
+                    "Each link is evaluated at the input its own function saw.",
+                    f"Follow {n} through your code: is it replaced on the way?"))
+
+
+def _as_input(value, like):
+    if value is None or np.shape(value) != np.shape(like):
+        raise ValueError("does not fit")
+    return value if isinstance(like, np.ndarray) else float(value)
 
 
 def _substituted(case):
     if not all(_is_array(e) for e in case.entries) or not case.entries:
         return None
+    lead = max(case.entries, key=lambda e: e.got.size)
     for kind, data, changes, sentences in _substitutions(case):
         def predict(e, changes=changes):
             def safe(change, a):
-                return change(a) if isinstance(a, np.ndarray) else type(a)(change(a))
+                new = change(e, a)
+                return new if isinstance(a, np.ndarray) else float(new)
 
-            return case.altered(e, {n: partial(safe, c) for n, c in changes.items()})
+            try:
+                with np.errstate(all="ignore"):
+                    return case.altered(e, {n: partial(safe, c) for n, c in changes.items()})
+            except (ArithmeticError, ValueError, TypeError, IndexError):
+                return None
 
+        first = predict(lead)
+        if first is None or first.shape != lead.got.shape:
+            continue
         if _matches(case, predict):
             return Finding(kind, case.variable, data), sentences
+        if factor_between(lead.got.astype(float), np.asarray(first, dtype=float)) is None:
+            continue
+        words = _common_factor(case, predict)
+        if words not in (None, "1") and lead.got.size > 1:
+            what, *rest = sentences
+            return (Finding(kind, case.variable, (data, words)),
+                    (f"{what[:-1]}, and then times {words}.", *rest))
     return _exchanged_inputs(case)
 
 
@@ -604,10 +677,52 @@ def _made_of(case):
                  "Work out one single entry by hand and compare."))
     if any(e.got.shape != e.want.shape for e in arrays):
         return None
-    return _made_of_elementwise(v, arrays, got, leaves, symbols)
+    return (_differs_by(v, arrays, got, leaves, symbols) or _few_values(v, arrays)
+            or _sum_of(v, got, leaves))
 
 
-def _made_of_elementwise(v, arrays, got, leaves, symbols):
+def _term_counted(v, leaves, differences, symbols):
+    """A term that is there, but times another number, which may depend on the sizes."""
+    for name in set.intersection(*(set(one) for one in leaves)):
+        factors = []
+        for one, d in zip(leaves, differences, strict=True):
+            if not np.ndim(one[name]) or not _broadcasts_to(one[name], d.shape):
+                break
+            c = factor_between(d, np.broadcast_to(np.asarray(one[name], float), d.shape))
+            if c is None:
+                break
+            factors.append(c + 1)
+        if len(factors) == len(leaves) > 1:
+            words = name_factor(factors, symbols)
+            if words:
+                return (Finding("term factor", v, (name, words)),
+                        (f"Your {v} counts the term {name} times {words}.",
+                         "It belongs in the sum exactly once.",
+                         f"Is {name} inside a loop or a mean?"))
+    return None
+
+
+def _few_values(v, arrays):
+    values = {float(f"{x:.9g}") for e in arrays for x in np.ravel(e.got)}
+    wants = {float(f"{x:.9g}") for e in arrays for x in np.ravel(e.want)}
+    if len(values) > 3 or len(wants) < 3 * len(values):
+        return None
+    words = ", ".join(f"{x:g}" for x in sorted(values))
+    return (Finding("few values", v, tuple(sorted(values))),
+            (f"Your {v} only ever takes the values {words}.", "The right one has many values.",
+             "Are numbers from worked examples written into the code?"))
+
+
+def _sum_of(v, got, leaves):
+    words = expressions.find_sum(leaves, got)
+    if words is None:
+        return None
+    return (Finding("equals", v, words),
+            (f"In every case your {v} equals {words}.", "That is another quantity.",
+             "Work the right one out at one point, by hand, and compare."))
+
+
+def _differs_by(v, arrays, got, leaves, symbols):
     want = [np.asarray(e.want, dtype=float) for e in arrays]
     off = [i for i, (g, w) in enumerate(zip(got, want, strict=True)) if not close(g, w)]
     pick = {n: [s[i] for i in off] for n, s in symbols.items()}
@@ -623,6 +738,9 @@ def _made_of_elementwise(v, arrays, got, leaves, symbols):
         return (Finding("extra term", v, term),
                 (f"Your {v} is the right one plus {term}.", "The sum has a term too many.",
                  "Which path does it stand for?"))
+    counted = _term_counted(v, [leaves[i] for i in off], [got[i] - want[i] for i in off], pick)
+    if counted:
+        return counted
     with np.errstate(all="ignore"):
         solid = [(g != 0) & (w != 0) & np.isfinite(g) for g, w in zip(got, want, strict=True)]
         if any(((g != 0) & ~s).any() for g, s in zip(got, solid, strict=True)):
@@ -640,7 +758,7 @@ def _made_of_elementwise(v, arrays, got, leaves, symbols):
             ("missing factor", [w[s] / g[s] for g, w, s in zip(got, want, solid, strict=True)],
              "divided by"),
         ):
-            found = expressions.find(masked, ratio, symbols) if names else None
+            found = expressions.find_elementwise(masked, ratio) if names else None
             if found:
                 name, c = found
                 extra = "" if c == "1" else f" (and by a factor {c})"
@@ -707,6 +825,8 @@ def _right_but_for_entries(case):
     wrong, total = sum(m.sum() for m in masks), sum(m.size for m in masks)
     if not 0 < wrong < total:
         return None
+    if not any(np.any(e.want[~m]) for e, m in zip(case.entries, masks, strict=True)):
+        return None  # right only where anything proportional would be: at 0
     v = case.variable
     for where, holds in _where(case):
         expected = [holds(e) for e in case.entries]
@@ -803,8 +923,14 @@ def _imprecise(case):
         np.max(np.abs(e.got - e.want)) / max(np.max(np.abs(e.want)), 1e-12)
         for e in arrays if e.want.size
     ]
-    worst = max(errors)
-    if not worst < 1e-3:
+    worst = max(errors, default=np.inf)
+    for c, words in ((0.5, "1/2"), (2.0, "2"), (-1.0, "-1")):
+        if all(np.allclose(e.got, c * e.want, rtol=1e-3, atol=1e-6) for e in arrays):
+            return (Finding("factor", case.variable, f"about {words}"),
+                    (f"Your {case.variable} is about {words} times the right one.",
+                     "It is not exactly that, so a step size is involved.",
+                     "How far apart are the points you compare, and what do you divide by?"))
+    if not worst < 0.03:
         return None
     return (Finding("precision", case.variable, float(f"{worst:.1g}")),
             (f"Your {case.variable} is close but not equal: off by up to {worst:.1g} of its size.",
@@ -813,19 +939,48 @@ def _imprecise(case):
              "Which number in your code is an approximation?"))
 
 
-def _shifted_sequence(case):
-    """For 1-D results: how far the beginning is right."""
-    arrays = [e for e in case.entries if _is_array(e)]
-    if len(arrays) != len(case.entries) or any(
-            e.want.ndim != 1 or e.got.shape != e.want.shape or e.want.size < 2 for e in arrays):
+def _right_from_the_start(case):
+    """How far the beginning is right, in reading order."""
+    arrays = [e for e in case.entries if _is_array(e) and e.want.size > 1]
+    if not arrays or any(not _is_array(e) or e.got.shape != e.want.shape for e in case.entries):
         return None
     starts = {int(np.argmax(_wrong_mask(case, e))) for e in arrays if _wrong_mask(case, e).any()}
     if len(starts) == 1 and (k := starts.pop()) > 0:
         return (Finding("prefix", case.variable, k),
                 (f"Your {case.variable} is right up to entry {k - 1} and wrong from entry {k} on, "
-                 "in every case.", "Each entry must follow from the one before it.",
-                 f"Compute entry {k} by hand from entry {k - 1}."))
+                 "in every case that fails.", "Something carries over from one entry to the next.",
+                 f"Compute entry {k} on its own and compare."))
     return None
+
+
+def _wrong_and_changed(case):
+    changed = sorted({n for o in case.outcomes for n in o.changed})
+    if not changed:
+        return None
+    names = " and ".join(changed)
+    return (Finding("inputs changed", case.variable, names),
+            (f"Your {case.variable} has other values, and {names} is not what it was before the "
+             "call.", "What is written into an input on the way changes all that is read from it "
+             "later.", f"Work on a copy of {changed[0]}."))
+
+
+def _local_derivative(case):
+    """The upstream gradient enters as it must: then what it is multiplied with is wrong."""
+    if any(not _is_array(e) or e.got.shape != e.want.shape for e in case.entries):
+        return None
+    e = min((e for e in case.entries if case.wrong(e)), key=lambda e: e.got.size)
+    upstream = e.inputs.get("upstream")
+    if not isinstance(upstream, np.ndarray) or upstream.shape != e.got.shape:
+        return None
+    k = int(np.argmax(np.abs(e.got - e.want)))
+    slope, right = e.got.flat[k] / upstream.flat[k], e.want.flat[k] / upstream.flat[k]
+    at = ", ".join(f"{n} = {v.flat[k]:.6g}" for n, v in e.inputs.items()
+                   if n != "upstream" and np.shape(v) == e.got.shape)
+    return (Finding("local derivative", case.variable, at),
+            (f"Your {case.variable} is proportional to upstream, as it must be; it is the local "
+             f"derivative that is off: at {at} yours is {slope:.6g}, and {right:.6g} is right.",
+             "The local derivative is how fast the output moves when the input is nudged.",
+             "Take the links one by one, at this point, with a calculator."))
 
 
 # experiments: how the attempt behaves ------------------------------------------------------------
@@ -834,8 +989,8 @@ def _shifted_sequence(case):
 def _experiments(case):
     """Runs the attempt on changed inputs and compares how it responds with how it must."""
     probe = next((p for p, o in zip(case.probes, case.outcomes, strict=True)
-                  if isinstance(p, Call) and o.problem is None and not p.label), None)
-    if probe is None or case.exercise.accept:
+                  if o.problem is None and not p.label), None)
+    if probe is None:
         return None
     names = [n for n, v in inputs_of(probe, case.exercise).items() if _numeric(v)]
     rng = np.random.default_rng(5)
@@ -1008,5 +1163,5 @@ PATTERNS = (
     _wrong_number_of_members, _odd_results, _changed_inputs, _first_time_only, _zero_or_constant,
     _own_explanation, _factor, _shape, _transformed, _other_variable, _remembered, _substituted,
     _made_of, _imprecise, _right_but_for_entries, _right_but_for_cases, _not_finite,
-    _shifted_sequence, _experiments,
+    _right_from_the_start, _wrong_and_changed, _experiments, _local_derivative,
 )

@@ -72,16 +72,132 @@ def name_factor(factors, symbols):
     return None
 
 
+# entry by entry -----------------------------------------------------------------------------------
+
+
+def _stack(leaves, targets):
+    """Leaves that fit every target entry by entry, and the targets, each as one long vector."""
+    names = set.intersection(*(set(one) for one in leaves))
+    columns = {}
+    for name in leaves[0]:
+        if name not in names:
+            continue
+        try:
+            parts = [np.broadcast_to(one[name], t.shape).ravel()
+                     for one, t in zip(leaves, targets, strict=True)]
+        except ValueError:
+            continue
+        columns[name] = np.concatenate(parts)
+    if len(columns) < 7:
+        for name in [n for n in leaves[0] if n in names and all(
+                one[n].ndim and one[n].size for one in leaves)]:
+            for way in ("sum", "mean"):
+                parts = [np.full(t.size, getattr(one[name], way)())
+                         for one, t in zip(leaves, targets, strict=True)]
+                columns[f"{name}.{way}()"] = np.concatenate(parts)
+    return columns, np.concatenate([t.ravel() for t in targets])
+
+
+def _candidates(columns):
+    """(names, rows): all leaves, then products, quotients, sums and differences of two."""
+    names, rows = list(columns), list(columns.values())
+    single = list(zip(names, rows, strict=True))
+    for name, a in single:
+        names.append(f"1 / {name}")
+        rows.append(1 / a)
+    for (i, (n, a)), (j, (m, b)) in itertools.product(enumerate(single), repeat=2):
+        if i <= j:
+            names.append(f"{n} * {m}")
+            rows.append(a * b)
+        if i < j:
+            names += [f"{n} + {m}", f"{n} - {m}"]
+            rows += [a + b, a - b]
+        if i != j:
+            names.append(f"{n} / {m}")
+            rows.append(a / b)
+    return names, np.array(rows)
+
+
+def _fitting(rows, target):
+    """For each row the c of target = c * row, nan where that does not hold."""
+    usable = np.isfinite(rows).all(axis=1) & rows.any(axis=1)
+    rows = np.where(usable[:, None], rows, 0.0)
+    norms = np.einsum("ij,ij->i", rows, rows)
+    c = rows @ target / np.where(norms, norms, 1.0)
+    scale = max(1.0, np.abs(target).max())
+    off = np.abs(c[:, None] * rows - target) > RTOL * np.abs(target) + 1e-11 * scale
+    return np.where(usable & (c != 0) & ~off.any(axis=1), c, np.nan)
+
+
+def find_elementwise(leaves, targets, banned=()):
+    """(expression, factor words) in at most two leaves, entry by entry, or None."""
+    columns, target = _stack([_plain(one) for one in leaves], targets)
+    if not columns or target.size < 4 or not np.isfinite(target).all() or not target.any():
+        return None
+    with np.errstate(all="ignore"):
+        names, rows = _candidates(columns)
+        fits = _fitting(rows, target)
+    hits = [(abs(c - 1) > 1e-7, k) for k, c in enumerate(fits)
+            if np.isfinite(c) and names[k] not in banned]
+    if not hits:
+        return None
+    k = min(hits)[1]
+    return names[k], name_factor([fits[k]], {})
+
+
+def find_sum(leaves, targets):
+    """Words for a sum of at most three terms (numbers, leaves, products of two), or None."""
+    columns, target = _stack([_plain(one) for one in leaves], targets)
+    if not columns or target.size < 8 or not np.isfinite(target).all():
+        return None
+    basis = {"1": np.ones_like(target), **columns}
+    for (n, a), (m, b) in itertools.combinations_with_replacement(columns.items(), 2):
+        basis[f"{n}^2" if n == m else f"{n} * {m}"] = a * b
+    basis = {n: v for n, v in basis.items() if np.isfinite(v).all() and v.any()}
+    names, rows = list(basis), np.array(list(basis.values()))
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    gram, right = unit @ unit.T, unit @ target
+    energy = target @ target
+    for many in (2, 3):
+        if many == 3 and len(names) > 24 or target.size < 3 * many:
+            break
+        groups = np.array(list(itertools.combinations(range(len(names)), many)))
+        if not len(groups):
+            break
+        small = gram[groups[:, :, None], groups[:, None, :]] + 1e-13 * np.eye(many)
+        coefficients = np.linalg.solve(small, right[groups][..., None])[..., 0]
+        left = energy - np.einsum("ij,ij->i", coefficients, right[groups])
+        for k in np.argsort(left)[:5]:
+            if left[k] > 1e-9 * energy:
+                break
+            group = rows[groups[k]].T
+            c, *_ = np.linalg.lstsq(group, target, rcond=None)
+            if close(target, group @ c) and np.abs(c).max() < 1e4 and np.abs(c).min() > 1e-6:
+                return _sum_words(c, [names[i] for i in groups[k]])
+    return None
+
+
+def _sum_words(coefficients, names):
+    words = ""
+    for c, name in sorted(zip(coefficients, names, strict=True), key=lambda t: t[1] == "1"):
+        size = name_factor([abs(c)], {})
+        term = size if name == "1" else name if size == "1" else f"{size} * {name}"
+        words += (" - " if c < 0 else " + ") + term if words else ("-" if c < 0 else "") + term
+    return words
+
+
+# matrices -----------------------------------------------------------------------------------------
+
+
 def _unary(name, a):
     yield name, a
     if a.ndim == 2:
         yield f"{name}.T", a.T
-    for axis in range(a.ndim):
+    for axis in range(a.ndim if a.size else 0):
         yield f"{name}.sum(axis={axis})", a.sum(axis=axis)
         yield f"{name}.mean(axis={axis})", a.mean(axis=axis)
-        if a.shape[axis]:
-            yield f"{name}[{', '.join([':'] * axis + ['0'])}]", a.take(0, axis=axis)
-            yield f"{name}.max(axis={axis})", a.max(axis=axis)
+        yield f"{name}[{', '.join([':'] * axis + ['0'])}]", a.take(0, axis=axis)
+        yield f"{name}.max(axis={axis})", a.max(axis=axis)
     if a.ndim > 1:
         yield f"{name}.sum()", a.sum()
         yield f"{name}.mean()", a.mean()
@@ -89,6 +205,7 @@ def _unary(name, a):
 
 _OPERATIONS = {
     "*": np.multiply, "+": np.add, "-": np.subtract, "/": np.divide, "@": np.matmul,
+    "outer": np.outer,
 }
 
 
@@ -97,6 +214,8 @@ def _plain(leaves):
 
 
 def _fits(op, a, b):
+    if op == "outer":
+        return a.ndim == b.ndim == 1
     if op == "@":
         return a.ndim in (1, 2) and b.ndim in (1, 2) and a.shape[-1] == b.shape[0]
     try:
@@ -113,7 +232,7 @@ def _products(first, shape):
     for u, recipe in ones:
         if np.shape(values[u]) == shape:
             yield u, ("one", recipe)
-    pairs = [(u, r) for u, r in ones if u == r[0] or u.endswith(".T")]
+    pairs = [(u, r) for u, r in ones if u == r[0] or u.endswith((".T", "axis=0)"))]
     for (u, ru), (v, rv) in itertools.product(pairs, repeat=2):
         for op in _OPERATIONS:
             if op in "+*" and u > v or op in "-/" and u == v:
@@ -153,18 +272,23 @@ def find(leaves, targets, symbols, banned=()):
     `name_factor`. banned: expressions never to be named. Cases with a factor other than 1 are
     believed only where the factor has a name.
     """
+    return (find_elementwise(leaves, targets, banned)
+            or _find_matrices(leaves, targets, symbols, banned))
+
+
+def _find_matrices(leaves, targets, symbols, banned):
     with np.errstate(all="ignore"):
-        leaves = [_plain(one) for one in leaves]
-        order = sorted(range(len(targets)), key=lambda i: -targets[i].size)
-        lead = order[0]
-        if not np.isfinite(targets[lead]).all() or not np.any(targets[lead]):
+        leaves = [{n: a for n, a in _plain(one).items() if a.ndim} for one in leaves]
+        lead = max(range(len(targets)), key=lambda i: targets[i].size)
+        if not leaves[lead] or not np.isfinite(targets[lead]).all() or not np.any(targets[lead]):
             return None
+        few = list(leaves[lead])[:3]  # inputs come first; more would take too long
         best = None
-        for name, recipe in _products(leaves[lead], targets[lead].shape):
+        for name, recipe in _products({n: leaves[lead][n] for n in few}, targets[lead].shape):
             if name in banned:
                 continue
-            value = np.asarray(_evaluate(recipe, leaves[lead]))
-            if factor_between(targets[lead], value) is None:
+            value = _evaluate(recipe, leaves[lead])
+            if value is None or factor_between(targets[lead], value) is None:
                 continue
             words = _holds(recipe, leaves, targets, symbols)
             if words == "1":

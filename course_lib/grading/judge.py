@@ -3,6 +3,7 @@
 import inspect
 import time
 import types
+import warnings
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from course_lib.grading.exercise import DEFAULT_SEED
 from course_lib.grading.outcomes import Odd, agrees, run, same_outcome
 from course_lib.grading.probes import Call, Script, describe, inputs_of, size_of
 from course_lib.grading.verdict import Example, Finding, Verdict
-from course_lib.grading.watchdog import Stuck, TooSlow, run_within
+from course_lib.grading.watchdog import Escaped, Stuck, TooSlow, run_within
 
 _PREPARED = {}
 NOT_ATTEMPTED = "Not attempted yet: write your answer in the cell above, run it, then check again."
@@ -61,9 +62,9 @@ def _essence(code):
 
 def _essences(attempt):
     if isinstance(attempt, type):
-        found = [(n, m) for n, m in vars(attempt).items() if inspect.isfunction(m)]
+        found = [(n, m) for n, m in vars(attempt).items() if type(m) is types.FunctionType]
     else:
-        found = [("", attempt)] if hasattr(attempt, "__code__") else []
+        found = [("", attempt)] if type(attempt) is types.FunctionType else []
     return {n: _essence(m.__code__) for n, m in found}
 
 
@@ -100,7 +101,14 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
 
     try:
         run_within(exercise.seconds, work)
-        return _decide(exercise, attempt, prepared, outcomes, deadline)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a learner's nan must not warn about our arithmetic
+            return _decide(exercise, attempt, prepared, outcomes, deadline)
+    except Escaped as escaped:
+        kind = type(escaped.cause).__name__
+        return _verdict(exercise, "error", Finding("error", exercise.outputs[0], (kind, "")),
+                        f"Your {exercise.name} raised {kind} in a way that could not be followed. "
+                        "Return plain numbers or arrays.")
     except TooSlow:
         at = len(outcomes)
         case = _words_for(exercise, prepared.probes[min(at, len(prepared.probes) - 1)])
@@ -161,7 +169,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline):
             return None
         try:
             return run_within(left, lambda: run(probe, attempt, exercise))
-        except TooSlow:
+        except (TooSlow, Escaped):
             return None
 
     case = diagnosis.Case(exercise, probes, wanted, outcomes,
@@ -285,6 +293,8 @@ def _arity(exercise, attempt, probe):
     elif isinstance(probe, Script):
         args = next((s[2] for s in probe.steps if s[0] == "new"), None)
     names = exercise.parameters("__init__" if exercise.is_class else None)
+    if not isinstance(attempt, (type, types.FunctionType)):
+        return None  # a callable object may answer questions about itself with anything
     try:
         inspect.signature(target).bind(*args)
     except TypeError:

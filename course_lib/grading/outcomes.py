@@ -5,6 +5,7 @@ subclass) takes part in a comparison.
 """
 
 import contextlib
+import functools
 import io
 import itertools
 import linecache
@@ -18,6 +19,7 @@ import numpy as np
 from course_lib.grading.probes import Call, realize
 
 PRINTED_LIMIT = 2000
+MOST_AXES = 8  # no exercise has more than four; NumPy's iterators stop at 32
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,17 @@ def plain_array(value):
         value = np.ma.getdata(value)
     try:
         array = np.array(value, copy=True, subok=False)
-    except Exception:  # noqa: BLE001 - the attempt's object may raise anything while converted
+    except Exception:  # the attempt's object may raise anything while it is converted
         return Odd("ragged", f"a {kind.__name__} that is no rectangular array of numbers")
+    if array.ndim > MOST_AXES:
+        return Odd("ragged", f"an array with {array.ndim} axes")
     if array.dtype.kind == "O":
         return _from_objects(array, value)
     if array.dtype.kind not in "biufc":
         return Odd("not numbers", f"an array of dtype {array.dtype}")
-    if array.dtype.kind == "c" and not array.imag.any():
+    if array.dtype.kind == "c":
+        if array.imag.any():
+            return Odd("complex", "complex numbers")
         array = array.real.copy()
     return array
 
@@ -108,7 +114,7 @@ def _from_objects(array, value):
             return _odd(value if array.ndim == 0 else entry)
         try:
             flat[i] = float(np.asarray(entry)) if isinstance(entry, np.ndarray) else float(entry)
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # as above
             return _odd(value if array.ndim == 0 else entry)
     return numbers
 
@@ -171,17 +177,19 @@ def _problem(error, attempt):
         frame = frame.tb_next
     try:
         message = str(error)[:300]
-    except Exception:  # noqa: BLE001 - __str__ is the attempt's as well
+    except BaseException:  # __str__ is the attempt's as well
         message = ""
     return Problem(type(error).__name__, message, line, number, shapes)
 
 
 def _files_of(attempt):
-    function = getattr(attempt, "func", attempt)  # functools.partial
-    members = vars(function).values() if isinstance(function, type) else [function]
-    if not hasattr(function, "__code__") and not isinstance(function, type):
-        members = [getattr(type(function), "__call__", None)]
-    return {m.__code__.co_filename for m in members if hasattr(m, "__code__")}
+    """The files (or notebook cells) that the attempt's own code stands in."""
+    function = attempt.func if type(attempt) is functools.partial else attempt
+    if isinstance(function, type):
+        members = list(vars(function).values())
+    else:
+        members = [function, vars(type(function)).get("__call__")]
+    return {m.__code__.co_filename for m in members if type(m) is types.FunctionType}
 
 
 def _shapes_on(line, scope):
@@ -230,7 +238,7 @@ def _run_call(probe, attempt, exercise, outcome):
 
 
 def _run_script(probe, attempt, exercise, outcome):
-    objects = {}
+    objects, results = {}, {}
     changed = []
     for step in probe.steps:
         if step[0] == "new":
@@ -239,7 +247,7 @@ def _run_script(probe, attempt, exercise, outcome):
             setattr(objects[step[1]], step[2], realize(step[3]))
         elif step[0] == "call":
             args = realize(step[3])
-            value = getattr(objects[step[1]], step[2])(*args)
+            value = results[step[4]] = getattr(objects[step[1]], step[2])(*args)
             if step[4]:
                 outcome.records.append(Record(step[4], plain_array(value)))
             for name, b, a in zip(
@@ -247,6 +255,8 @@ def _run_script(probe, attempt, exercise, outcome):
             ):
                 if not _same(b, a):
                     changed.append(name)
+        elif step[0] == "look again":
+            outcome.records.append(Record(step[2], plain_array(results[step[1]])))
         else:
             value = getattr(objects[step[1]], step[2])
             outcome.records.append(Record(step[3], plain_array(value)))
@@ -255,8 +265,6 @@ def _run_script(probe, attempt, exercise, outcome):
 
 def _is_single(array):
     """Whether an array is float32 (or less), or was until it became a list or was cast."""
-    if array.dtype.kind == "c":
-        return array.dtype.itemsize < 16
     if array.dtype.kind != "f":
         return False
     with np.errstate(all="ignore"):

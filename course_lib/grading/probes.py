@@ -51,6 +51,7 @@ class Script:
       ("set", object, attribute, value)        object.attribute = value
       ("call", object, method, args, record)   record = object.method(*args)
       ("read", object, attribute, record)      record = object.attribute
+      ("look again", record, new record)       an earlier result, as it is by now
     record: the name under which the result is compared and reported, or None.
     """
 
@@ -70,6 +71,12 @@ def _cubic_mixed(x):
     return float(np.sum(flat**3) + np.sum(flat[:-1] * flat[1:] ** 2))
 
 
+def _row_products(x):
+    """Weighted sum of x x^T, for 2-D x: depends on which entries share a row."""
+    products = x @ x.T
+    return float(np.sum(products * np.arange(1, products.size + 1).reshape(products.shape)))
+
+
 STOCK = {
     "sin": np.sin,
     "cos": np.cos,
@@ -84,6 +91,7 @@ STOCK = {
     "-sin": lambda x: -np.sin(x),
     "weighted squares": _quadratic,
     "mixed cubic": _cubic_mixed,
+    "row products": _row_products,
     "sum of sines": lambda x: float(np.sum(np.sin(x))),
     "product": lambda x: float(np.prod(x)),
     "2(x - 3)": lambda x: 2 * (x - 3),

@@ -19,11 +19,6 @@ class Stuck(Exception):
     """The work did not end and could not be stopped: only a new kernel gets rid of it."""
 
 
-def _raise_in(thread_id, exception):
-    kind = ctypes.py_object(exception) if exception else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), kind)
-
-
 class _Worker(threading.Thread):
     def __init__(self, work):
         super().__init__(daemon=True, name="judging")
@@ -40,11 +35,12 @@ class _Worker(threading.Thread):
                 self.result = self.work()
             except _TimeUp:
                 pass
-            except BaseException as failure:  # noqa: BLE001 - handed to the caller, whatever it is
+            except BaseException as failure:  # handed to the caller, whatever it is
                 self.failure = failure
             with self.lock:
-                self.ended = True
-                _raise_in(threading.get_ident(), None)  # drop one that is still on its way
+                self.ended = True  # from here on none is sent
+            for _ in range(1000):  # one that is still on its way arrives in here
+                pass
         except _TimeUp:
             self.ended = True
         self.done.set()
@@ -52,7 +48,17 @@ class _Worker(threading.Thread):
     def interrupt(self):
         with self.lock:
             if not self.ended:
-                _raise_in(self.ident, _TimeUp)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self.ident), ctypes.py_object(_TimeUp)
+                )
+
+
+class Escaped(Exception):
+    """The work raised; `cause` is what it raised, whatever kind that was."""
+
+    def __init__(self, cause):
+        super().__init__(type(cause).__name__)
+        self.cause = cause
 
 
 def _start(worker):
@@ -73,7 +79,7 @@ def run_within(seconds, work):
 
     After that an exception is raised inside it, again and again until it leaves. Raises `TooSlow`
     when it left, `Stuck` when it has not left after three times the limit (one long NumPy call, or
-    a loop that swallows everything). An interrupt of the caller (the notebook's stop button)
+    a loop that swallows everything). Raises `Escaped` when the work raised. An interrupt of the caller (the notebook's stop button)
     stops the work and is raised on.
     """
     worker = _Worker(work)
@@ -93,5 +99,5 @@ def run_within(seconds, work):
             worker.interrupt()
         raise
     if worker.failure is not None:
-        raise worker.failure
+        raise Escaped(worker.failure)
     return worker.result

@@ -2,6 +2,7 @@
 
 WRONG maps an exercise to attempts which are wrong on some valid input; each docstring says how.
 HOSTILE maps an exercise to attempts which misbehave; a judge must survive and reject them all.
+BLIND maps an exercise to attempts which the judge lets pass, as its stated blind spots say.
 Everything here was written without sight of the grader's catalogue of mistakes.
 """
 
@@ -13,6 +14,7 @@ import numpy as np
 
 WRONG: dict[str, list] = {}
 HOSTILE: dict[str, list] = {}
+BLIND: dict[str, list] = {}
 
 
 def wrong(exercise):
@@ -20,6 +22,16 @@ def wrong(exercise):
 
     def register(attempt):
         WRONG.setdefault(exercise, []).append(attempt)
+        return attempt
+
+    return register
+
+
+def blind(exercise):
+    """Register the decorated attempt as a wrong answer to the exercise."""
+
+    def register(attempt):
+        BLIND.setdefault(exercise, []).append(attempt)
         return attempt
 
     return register
@@ -918,7 +930,7 @@ def numerical_never_restores(f, x, h=1e-5):
     return gradient
 
 
-@wrong("numerical_gradient")
+@blind("numerical_gradient")
 def numerical_restores_by_adding(f, x, h=1e-5):
     """Restores x by adding h back, which leaves rounding errors in it."""
     gradient = np.zeros(x.shape)
@@ -998,7 +1010,7 @@ def numerical_flat_input(f, x, h=1e-5):
     return gradient.reshape(x.shape)
 
 
-@wrong("numerical_gradient")
+@blind("numerical_gradient")
 def numerical_reshape_view(f, x, h=1e-5):
     """Trusts x.reshape(-1) to be a view, which it is not for a transposed array."""
     flat = x.reshape(-1)
@@ -2709,8 +2721,8 @@ RESULTS = [
     ("returns a bytearray", lambda arguments: bytearray(8)),
     ("returns the masked constant", _always(np.ma.masked)),
     (
-        "returns an array with everything masked",
-        lambda arguments: np.ma.masked_all(_shape_of(arguments)),
+        "returns zeros under a full mask",
+        lambda arguments: np.ma.array(np.zeros(_shape_of(arguments)), mask=True),
     ),
     (
         "returns wrong numbers under a full mask",

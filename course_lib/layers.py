@@ -1,0 +1,264 @@
+"""Layers: objects that keep parameters and, between forward and backward, a cache.
+
+The formulas are in `course_lib.functional`. Two ways to use a layer or a `Sequential` of layers:
+
+    y = layer.forward(x); dx = layer.backward(dy); layer.dW          # layer by layer
+    loss = loss_fn(model(x), labels); loss.backward()                # the training loop
+"""
+
+import numpy as np
+
+from .functional import linear_backward, linear_forward
+from .initializers import he_normal, require_generator, zeros
+
+
+class Parameter:
+    """An array that training changes, `.data`, and the gradient of the loss in it, `.grad`.
+
+    Both keep their memory for life: assigning copies the values in, so that views of the gradient
+    and the optimizer stay valid. Raises ValueError when a value of another shape is assigned.
+    """
+
+    def __init__(self, data, name: str = "parameter"):
+        self.name = name
+        self._data = np.array(data)
+        if not np.issubdtype(self._data.dtype, np.floating):
+            raise TypeError(f"{name} is {self._data.dtype}, expected floating-point numbers")
+        self._grad = np.zeros_like(self._data)
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._data
+
+    @data.setter
+    def data(self, value):
+        self._copy_into(self._data, value, self.name)
+
+    @property
+    def grad(self) -> np.ndarray:
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        self._copy_into(self._grad, value, f"gradient of {self.name}")
+
+    @staticmethod
+    def _copy_into(array, value, what):
+        if value is array:  # the assignment that ends `parameter.grad += ...`
+            return
+        if np.shape(value) != array.shape:
+            raise ValueError(f"{what} has shape {np.shape(value)}, expected {array.shape}")
+        array[...] = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    def zero_grad(self) -> None:
+        """Set the gradient to zero, in place."""
+        self._grad.fill(0)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __repr__(self):
+        return f"Parameter({self.name}: shape {self.shape}, {self._data.dtype})"
+
+
+class Output(np.ndarray):
+    """What `model(x)` returns: a read-only array that remembers its model for `loss.backward()`.
+
+    Whatever is computed from it (`logits * 2`, `logits[:5]`, `logits.T`) has no model: a loss of
+    such an array has a gradient, but refuses to run the model backward.
+    """
+
+    def __new__(cls, array, model: "Layer"):
+        output = np.asarray(array).view(cls)
+        output.flags.writeable = False  # changed in place, it would no longer be the model's output
+        output.model = model
+        output._call = model._calls
+        return output
+
+    def __array_finalize__(self, source):
+        self.model = None
+        self._call = None
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
+        if any(isinstance(array, Output) for array in out):
+            raise ValueError(
+                "a model's output is read-only: write `scaled = logits * 2`, not `logits *= 2`"
+            )
+        inputs = [np.asarray(x) if isinstance(x, Output) else x for x in inputs]
+        if out:
+            kwargs["out"] = out
+        return getattr(ufunc, method)(*inputs, **kwargs)
+
+    def __repr__(self):
+        return repr(np.asarray(self)) if self.model is None else super().__repr__()
+
+    def is_current(self) -> bool:
+        """True while the model still holds the cache of the call that made this output."""
+        return self.model is not None and self.model._calls == self._call
+
+
+class Layer:
+    """Base of all layers.
+
+    A subclass writes `_forward(x) -> (out, cache)` and `_backward(dout, cache, input_gradient) ->
+    dx`, which adds to the gradients of its parameters, and sets its Parameters as attributes.
+    """
+
+    _calls = 0
+    _cache = None
+
+    def forward(self, x) -> np.ndarray:
+        """The layer's output for x, as a plain array; keeps what `backward` needs."""
+        out, self._cache = self._forward(np.asarray(x))
+        self._calls += 1
+        return out
+
+    def backward(self, dout, input_gradient: bool = True) -> np.ndarray | None:
+        """Add to the parameters' gradients; return the gradient of the input, None if not wanted.
+
+        dout: upstream gradient, of the shape of the output.
+        Raises RuntimeError without a forward before it, or the second time for one forward.
+        """
+        if self._cache is None:
+            state = "was already called for this forward" if self._calls else "needs a forward"
+            raise RuntimeError(
+                f"{type(self).__name__}.backward {state}: call forward(x), or the model on x, "
+                "before every backward"
+            )
+        dx = self._backward(np.asarray(dout), self._cache, input_gradient)
+        self._cache = None
+        return dx
+
+    def __call__(self, x) -> Output:
+        """`forward(x)` as an `Output`, which remembers this model."""
+        if isinstance(x, Output) and x.model is not None:
+            raise TypeError(
+                f"x is the output of {type(x.model).__name__}, which loss.backward() would not "
+                "reach: put both in one Sequential, or use forward(x) and backward(dout)"
+            )
+        return Output(self.forward(x), self)
+
+    def _forward(self, x):
+        raise NotImplementedError(f"{type(self).__name__} must write _forward(x)")
+
+    def _backward(self, dout, cache, input_gradient):
+        raise NotImplementedError(f"{type(self).__name__} must write _backward")
+
+    def parameters(self) -> list[Parameter]:
+        """The layer's parameters, in the order in which they were set."""
+        return [value for value in vars(self).values() if isinstance(value, Parameter)]
+
+    def zero_grad(self) -> None:
+        """Set the gradients of all parameters to zero; `backward` adds to them."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def __setattr__(self, name, value):
+        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter):
+            raise TypeError(f"{name} is a Parameter: assign its values with `.{name}.data = ...`")
+        super().__setattr__(name, value)
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+
+class Linear(Layer):
+    """Y = X W + b, with X (N, D), W (D, M), b (M,), Y (N, M).
+
+    D is `in_features`, M is `out_features`. `init` draws W (see `initializers`), b starts at zero.
+    `layer.dW` and `layer.db` are the memory of `layer.W.grad` and `layer.b.grad`.
+    Raises ValueError for sizes below 1, TypeError when rng is no np.random.Generator.
+    """
+
+    def __init__(self, in_features: int, out_features: int, rng, init=he_normal, dtype=np.float32):
+        if in_features < 1 or out_features < 1:
+            raise ValueError(f"Linear({in_features}, {out_features}): both sizes must be >= 1")
+        require_generator(rng)
+        W = np.asarray(init((in_features, out_features), rng, dtype), dtype)
+        self.W = Parameter(W, "W")
+        self.b = Parameter(zeros((out_features,), dtype=dtype), "b")
+
+    @property
+    def dW(self) -> np.ndarray:
+        return self.W.grad
+
+    @property
+    def db(self) -> np.ndarray:
+        return self.b.grad
+
+    def _forward(self, X):
+        return linear_forward(X, self.W.data, self.b.data)
+
+    def _backward(self, dY, cache, input_gradient):
+        dX, dW, db = linear_backward(dY, cache, need_dX=input_gradient)
+        self.W.grad += dW
+        self.b.grad += db
+        return dX
+
+    def __repr__(self):
+        return "Linear({} -> {})".format(*self.W.shape)
+
+
+class Sequential(Layer):
+    """Layers one after the other: `Sequential(Linear(784, 10, rng))`; `model[0]` is the first.
+
+    Raises TypeError for anything but layers, ValueError for no layer or the same layer twice.
+    """
+
+    def __init__(self, *layers: Layer):
+        if not layers:
+            raise ValueError("Sequential needs at least one layer")
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Sequential takes layers one by one, got {type(layer).__name__}")
+        if len(set(layers)) < len(layers):
+            raise ValueError("the same layer is used twice: each place needs a layer of its own")
+        self.layers = layers
+
+    def _forward(self, x):
+        for index, layer in enumerate(self.layers):
+            try:
+                x = layer.forward(x)
+            except ValueError as error:
+                error.add_note(f"(in layer {index}, {layer!r})")
+                raise
+        return x, [layer._calls for layer in self.layers]
+
+    def backward(self, dout, input_gradient: bool = False) -> np.ndarray | None:
+        """As `Layer.backward`, but the gradient of the input, seldom needed, only if asked for."""
+        return super().backward(dout, input_gradient)
+
+    def _backward(self, dout, cache, input_gradient):
+        if cache != [layer._calls for layer in self.layers]:
+            raise RuntimeError(
+                "a layer was called again after the model: call the model on x before backward"
+            )
+        for layer in reversed(self.layers[1:]):
+            dout = layer.backward(dout, input_gradient=True)
+        return self.layers[0].backward(dout, input_gradient)
+
+    def parameters(self) -> list[Parameter]:
+        """The parameters of all layers, first layer first."""
+        return [parameter for layer in self.layers for parameter in layer.parameters()]
+
+    def __len__(self):
+        return len(self.layers)
+
+    def __getitem__(self, index):
+        return self.layers[index]
+
+    def __repr__(self):
+        lines = [
+            f"  {index}: {layer!r}, {sum(p.size for p in layer.parameters()):,} parameters"
+            for index, layer in enumerate(self.layers)
+        ]
+        total = sum(p.size for p in self.parameters())
+        return "\n".join([f"Sequential, {total:,} parameters", *lines])

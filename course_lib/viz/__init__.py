@@ -1,0 +1,30 @@
+"""Pictures: arrays in, a matplotlib figure and its text alternative out."""
+
+from course_lib.viz.arrays import (
+    draw_confusion,
+    draw_digits,
+    draw_gradient_comparison,
+    draw_history,
+    draw_matrices,
+    draw_weights,
+)
+from course_lib.viz.curves import draw_contour, draw_descent, draw_tangent
+from course_lib.viz.graphs import Graph, draw_chain, draw_graph, draw_graphs
+from course_lib.viz.picture import Picture
+
+__all__ = [
+    "Graph",
+    "Picture",
+    "draw_chain",
+    "draw_confusion",
+    "draw_contour",
+    "draw_descent",
+    "draw_digits",
+    "draw_gradient_comparison",
+    "draw_graph",
+    "draw_graphs",
+    "draw_history",
+    "draw_matrices",
+    "draw_tangent",
+    "draw_weights",
+]

@@ -1,0 +1,466 @@
+"""Arrays: small matrices with their numbers, images, weights, gradients side by side, counts."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from course_lib.viz.picture import Picture
+from course_lib.viz.style import (
+    COLORS,
+    LARGE,
+    MAX_WIDTH,
+    SMALL,
+    count,
+    inch_canvas,
+    number,
+    styled,
+    text_width,
+)
+
+CELL_HEIGHT = 0.3  # inches
+LARGEST_MATRIX = 12  # rows or columns that can still be read
+
+
+@styled
+def draw_matrices(
+    matrices: Mapping[str, np.ndarray],
+    operators: Sequence[str] | None = None,
+    highlight: Mapping[str, Collection[tuple[int | None, int | None]]] | None = None,
+    row_labels: Mapping[str, Sequence[str]] | None = None,
+    column_labels: Mapping[str, Sequence[str]] | None = None,
+    caption: str = "",
+) -> Picture:
+    """Draw small matrices side by side, each with its name, its shape and its numbers.
+
+    matrices: name -> array (rows, columns), (columns,) or (); cells may also be strings.
+    operators: what to write between one matrix and the next, such as "@" or "=".
+    highlight: name -> (row, column) pairs; None stands for all of them. Highlighted cells have a
+    heavy border and a tint. A row that gets too wide goes on below.
+    Raises ValueError for a matrix too large to read, or a wrong number of operators.
+    """
+    highlight, row_labels, column_labels = highlight or {}, row_labels or {}, column_labels or {}
+    if operators is None:
+        operators = [""] * (len(matrices) - 1)
+    if len(operators) != len(matrices) - 1:
+        raise ValueError(
+            f"{len(matrices)} matrices need {len(matrices) - 1} operators, got {len(operators)}"
+        )
+    blocks = [
+        _Block(name, array, row_labels.get(name, ()), column_labels.get(name, ()))
+        for name, array in matrices.items()
+    ]
+    gaps = [0.0, *(max(0.3, text_width(o, LARGE + 3) + 0.24) for o in operators)]
+    lines: list[list[int]] = [[]]
+    x = 0.0
+    for i, block in enumerate(blocks):
+        if lines[-1] and x + gaps[i] + block.width > MAX_WIDTH - 0.24:
+            lines.append([])
+            x = 0.0
+        x += gaps[i] + block.width
+        lines[-1].append(i)
+    widths = [sum(gaps[i] + blocks[i].width for i in line) for line in lines]
+    # The grids of one line share their middle, whatever stands above them.
+    above = [max(blocks[i].header + blocks[i].half for i in line) for line in lines]
+    below = [max(blocks[i].half for i in line) for line in lines]
+    captions = caption.split("\n") if caption else []
+    caption_height = 0.2 * len(captions) + 0.12 if captions else 0
+    figure, axes = inch_canvas(
+        max(*widths, *(text_width(c) for c in captions), 0) + 0.24,
+        sum(above) + sum(below) + 0.14 * len(lines) + caption_height + 0.06,
+    )
+    top = figure.get_figheight() - 0.06
+    for line, width, up, down in zip(lines, widths, above, below, strict=True):
+        x = (figure.get_figwidth() - width) / 2
+        for i in line:
+            if i:
+                axes.text(
+                    x + gaps[i] / 2, top - up, operators[i - 1],
+                    ha="center", va="center", size=LARGE + 3,
+                )  # fmt: skip
+            x += gaps[i]
+            blocks[i].draw(axes, x, top - up, highlight.get(blocks[i].name, ()))
+            x += blocks[i].width
+        top -= up + down + 0.14
+    for i, part in enumerate(captions):
+        axes.text(
+            figure.get_figwidth() / 2, 0.14 + 0.2 * (len(captions) - 1 - i), part,
+            ha="center", va="center",
+        )  # fmt: skip
+
+    said = []
+    for block in blocks:
+        marked = sorted(f"[{r}, {c}]" for r, c in block.marked(highlight.get(block.name, ())))
+        said.append(
+            f"{block.name} with shape {block.shape} is {_words(block.cells)}"
+            + (f", highlighted at {', '.join(marked)}" if marked else "")
+        )
+    formula = "".join(
+        f"{block.name} {operator} " for block, operator in zip(blocks, operators, strict=False)
+    )
+    start = f"{formula}{blocks[-1].name}. " if any(operators) else ""
+    text = start + "; ".join(said) + "."
+    return Picture(figure, text + (" " + " ".join(captions) if captions else ""))
+
+
+class _Block:
+    """One matrix with its name above, and its size in inches."""
+
+    def __init__(self, name, array, row_labels=(), column_labels=()):
+        array = np.asarray(array)
+        self.name, self.shape = name, str(array.shape)
+        if array.ndim > 2 or max(array.shape, default=1) > LARGEST_MATRIX:
+            raise ValueError(
+                f"{name} has shape {array.shape}; up to ({LARGEST_MATRIX}, {LARGEST_MATRIX}) "
+                "can be drawn with numbers"
+            )
+        text = array.dtype.kind in "US"
+        self.cells = [
+            [str(v) if text else number(v) for v in row] for row in np.atleast_2d(array)
+        ]
+        self.row_labels, self.column_labels = row_labels, column_labels
+        self.cell = max(
+            0.36,
+            *(text_width(shown_text(v), weight="bold") + 0.1 for row in self.cells for v in row),
+            *(text_width(label, SMALL) + 0.06 for label in column_labels),
+        )
+        self.indent = max([0.0, *(text_width(label, SMALL) + 0.08 for label in row_labels)])
+        grid = self.cell * len(self.cells[0])
+        self.title = f"{name} {self.shape}"
+        self.width = max(self.indent + grid, text_width(self.title) + 0.05)
+        self.header = 0.3 + (0.22 if column_labels else 0)
+        self.half = CELL_HEIGHT * len(self.cells) / 2
+
+    def marked(self, highlight):
+        rows, columns = range(len(self.cells)), range(len(self.cells[0]))
+        return {
+            (r, c)
+            for row, column in highlight
+            for r in (rows if row is None else [row])
+            for c in (columns if column is None else [column])
+        }
+
+    def draw(self, axes, x, middle, highlight):
+        grid = self.cell * len(self.cells[0])
+        left = x + self.indent + (self.width - self.indent - grid) / 2
+        top = middle + self.half
+        centre = left + grid / 2
+        axes.text(centre, top + self.header - 0.15, self.title, ha="center", va="center")
+        marked = self.marked(highlight)
+        for order, wanted in ((1, False), (2, True)):  # heavy borders over light ones
+            for r, row in enumerate(self.cells):
+                for c, cell in enumerate(row):
+                    if ((r, c) in marked) != wanted:
+                        continue
+                    corner = (left + c * self.cell, top - (r + 1) * CELL_HEIGHT)
+                    axes.add_patch(
+                        Rectangle(
+                            corner, self.cell, CELL_HEIGHT, zorder=order,
+                            facecolor=COLORS["tint"] if wanted else "white",
+                            edgecolor=COLORS["ink"] if wanted else COLORS["line"],
+                            lw=2 if wanted else 0.8,
+                        )
+                    )  # fmt: skip
+                    axes.text(
+                        corner[0] + self.cell / 2, corner[1] + CELL_HEIGHT / 2 - 0.01,
+                        shown_text(cell), ha="center", va="center", zorder=3,
+                        weight="bold" if wanted else "normal",
+                    )  # fmt: skip
+        for r, label in enumerate(self.row_labels):
+            axes.text(
+                left - 0.06, top - (r + 0.5) * CELL_HEIGHT, label,
+                ha="right", va="center", size=SMALL, color=COLORS["muted"],
+            )  # fmt: skip
+        for c, label in enumerate(self.column_labels):
+            axes.text(
+                left + (c + 0.5) * self.cell, top + 0.1, label,
+                ha="center", va="center", size=SMALL, color=COLORS["muted"],
+            )  # fmt: skip
+
+
+def shown_text(cell: str) -> str:
+    """A number written with a real minus sign; other text as it is."""
+    return cell.replace("-", "\N{MINUS SIGN}", 1) if cell[1:2].isdigit() else cell
+
+
+def _words(cells) -> str:
+    rows = ["[" + ", ".join(row) + "]" for row in cells]
+    return rows[0] if len(rows) == 1 else "[" + ", ".join(rows) + "]"
+
+
+@styled
+def draw_gradient_comparison(
+    analytic: np.ndarray,
+    numeric: np.ndarray,
+    names: Sequence[str] | None = None,
+    limit: int = 60,
+    rtol: float = 1e-5,
+    atol: float = 1e-7,
+) -> Picture:
+    """Draw a gradient against the numerical one; wrong entries are ringed and crossed.
+
+    analytic, numeric: arrays of one shape. An entry is right when the two differ by at most
+    atol + rtol * |numeric|; nan is wrong. Up to 12 entries are drawn as pairs of bars, more as
+    points that ought to lie on the diagonal, at most `limit` of them, the worst first.
+    names: what to call the entries, in row-major order; by default their indices ("1,2").
+    Raises ValueError when the shapes differ.
+    """
+    analytic, numeric = np.asarray(analytic, dtype=float), np.asarray(numeric, dtype=float)
+    if analytic.shape != numeric.shape:
+        raise ValueError(
+            f"the gradient has shape {analytic.shape}, the numerical one {numeric.shape}"
+        )
+
+    def name(i):
+        if names is not None:
+            return names[i]
+        return ",".join(map(str, np.unravel_index(i, analytic.shape))) or "value"
+
+    a, n = analytic.ravel(), numeric.ravel()
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(a - n)
+        wrong = ~(difference <= atol + rtol * np.abs(n))
+    badness = np.where(np.isnan(difference), np.inf, difference)
+    worst = np.argsort(-badness, kind="stable")[: int(wrong.sum())]
+
+    bars = a.size <= 12
+    if bars:
+        drawn = np.arange(a.size)
+    else:
+        right = np.flatnonzero(~wrong)
+        room = max(limit - len(worst), 0)
+        even = np.linspace(0, len(right) - 1, min(room, len(right))).round().astype(int)
+        drawn = np.concatenate([worst[:limit], right[even]])
+
+    figure = Figure(figsize=(5, 3))
+    # Fixed margins: a layout engine would take most of the time that a card may take.
+    axes = figure.add_axes((0.15, 0.17, 0.82, 0.64))
+    if bars:
+        _comparison_bars(axes, a, n, wrong, [name(i) for i in drawn])
+    else:
+        _comparison_scatter(axes, a[drawn], n[drawn], wrong[drawn])
+    verdict = (
+        f"all {count(a.size, 'entry')} agree"
+        if not wrong.any()
+        else f"{wrong.sum():,} of {count(a.size, 'entry')} wrong: ring and cross"
+    )
+    if len(drawn) < a.size:
+        verdict += f" ({len(drawn)} drawn)"
+    figure.text(0.15, 0.95, verdict, va="center", weight="bold")
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, columnspacing=1.0,
+        handletextpad=0.4, borderaxespad=0.1,
+    )  # fmt: skip
+
+    text = f"Gradient against numerical gradient: {verdict.split(':')[0]}"
+    text += f"; {len(drawn)} are drawn." if len(drawn) < a.size else "."
+    text += "".join(
+        f" Entry {name(i)} is {number(a[i])}, the numerical gradient {number(n[i])}."
+        for i in (worst[:3] if wrong.any() else drawn[:3])
+    )
+    return Picture(figure, text)
+
+
+def _mark_wrong(axes, x, y):
+    axes.plot(x, y, "o", ms=15, mfc="none", mec=COLORS["wrong"], mew=1.6, clip_on=False)
+    axes.plot(x, y, "x", ms=7, mec=COLORS["wrong"], mew=2, label="wrong", clip_on=False)
+
+
+def _comparison_bars(axes, a, n, wrong, names):
+    x = np.arange(a.size)
+    heights = [np.where(np.isfinite(v), v, 0) for v in (a, n)]
+    axes.bar(
+        x - 0.2, heights[0], 0.36, color=COLORS["light"], edgecolor=COLORS["ink"], lw=0.8,
+        label="yours",
+    )  # fmt: skip
+    axes.bar(
+        x + 0.2, heights[1], 0.36, color="white", edgecolor=COLORS["ink"], lw=0.8, hatch="////",
+        label="numerical",
+    )  # fmt: skip
+    axes.axhline(0, color=COLORS["muted"], lw=0.8)
+    if wrong.any():
+        _mark_wrong(axes, x[wrong] - 0.2, heights[0][wrong])
+    axes.margins(y=0.12)
+    widest = max((text_width(name, SMALL) + 0.06 for name in names), default=0)
+    every = max(1, int(np.ceil(widest * a.size / 4)))  # more labels would run into each other
+    axes.set_xticks(x[::every], names[::every])
+    axes.set(xlabel="entry", ylabel="gradient")
+    axes.locator_params(axis="y", nbins=5)
+
+
+def _comparison_scatter(axes, a, n, wrong):
+    finite = np.isfinite(a) & np.isfinite(n)
+    span = np.concatenate([a[finite], n[finite], [0.0]])
+    ends = np.array([span.min(), span.max()])
+    axes.plot(ends, ends, color=COLORS["line"], lw=1.4, label="equal", zorder=1)
+    right = finite & ~wrong
+    axes.plot(n[right], a[right], "o", ms=5, color=COLORS["value"], alpha=0.8, label="right")
+    if wrong.any():
+        place = np.where(finite, a, 0.0)  # what is not a number is marked at 0
+        _mark_wrong(axes, np.where(np.isfinite(n), n, 0.0)[wrong], place[wrong])
+    axes.set(xlabel="numerical", ylabel="yours")
+    axes.locator_params(nbins=5)
+
+
+@styled
+def draw_digits(
+    images: np.ndarray, titles: Sequence[str] | None = None, columns: int = 8
+) -> Picture:
+    """Draw grey images, dark on white, in rows of `columns`.
+
+    images: (N, H, W), or (N, 784) for digits of 28 x 28; titles: one for each image.
+    """
+    images = np.asarray(images)
+    if images.ndim == 2 and images.shape[1] == 784:
+        images = images.reshape(-1, 28, 28)
+    if images.ndim != 3:
+        raise ValueError(f"images have shape {images.shape}, expected (N, H, W) or (N, 784)")
+    titles = [str(title) for title in titles] if titles is not None else [""] * len(images)
+    if len(titles) != len(images):
+        raise ValueError(f"{len(images)} images need as many titles, got {len(titles)}")
+    figure = _image_grid(images, titles, columns, cmap="gray_r")[0]
+    text = f"{count(len(images), 'image')} of {images.shape[1]} x {images.shape[2]} pixels."
+    if any(titles):
+        text += " In reading order: " + ", ".join(" ".join(t.split()) for t in titles) + "."
+    return Picture(figure, text)
+
+
+@styled
+def draw_weights(W: np.ndarray, shape: tuple[int, int] = (28, 28), columns: int = 8) -> Picture:
+    """Draw the weights that arrive at each unit as an image, on one scale for all.
+
+    W: (D, M) with D = shape[0] * shape[1]. Reddish is positive, bluish negative, white 0.
+    """
+    W = np.asarray(W)
+    if W.ndim != 2 or W.shape[0] != shape[0] * shape[1]:
+        raise ValueError(f"W has shape {W.shape}, expected ({shape[0] * shape[1]}, units)")
+    reach = float(np.abs(W).max()) or 1.0
+    titles = [f"unit {i}" for i in range(W.shape[1])]
+    figure, panels, drawn = _image_grid(
+        W.T.reshape(-1, *shape), titles, columns, cmap="RdBu_r", vmin=-reach, vmax=reach
+    )
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(max(width, 3), height + 0.7)  # room for the colour bar
+    bar = figure.colorbar(drawn, ax=panels, location="bottom", shrink=0.8, aspect=30)
+    bar.set_label("weight: blue below 0, red above")
+    text = (
+        f"The weights of {count(W.shape[1], 'unit')} as images of {shape[0]} x {shape[1]}, "
+        f"from {W.min():.2g} to {W.max():.2g}."
+    )
+    return Picture(figure, text)
+
+
+def _image_grid(images, titles, columns, **style):
+    columns = max(1, min(columns, len(images)))
+    rows = -(-len(images) // columns)
+    side = min(1.1, MAX_WIDTH / columns)
+    lines = max(title.count("\n") + 1 if title else 0 for title in titles)
+    figure = Figure(
+        figsize=(max(side * columns, 2.2), (side * 0.95 + 0.19 * lines) * rows + 0.05),
+        layout="constrained",
+    )
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.axis("off")
+    for axes, image, title in zip(panels.flat, images, titles, strict=False):
+        drawn = axes.imshow(image, **style)
+        axes.set_title(title, size=SMALL, pad=2)
+    return figure, panels, drawn
+
+
+@styled
+def draw_confusion(counts: np.ndarray, names: Sequence[str] | None = None) -> Picture:
+    """Draw a confusion matrix; the right answers, on the diagonal, have a heavy border.
+
+    counts: (C, C), rows are true classes, columns predicted ones; names: the classes.
+    """
+    counts = np.asarray(counts)
+    classes = len(counts)
+    if counts.shape != (classes, classes):
+        raise ValueError(f"counts have shape {counts.shape}, expected a square matrix")
+    names = [str(i) for i in range(classes)] if names is None else [str(name) for name in names]
+    side = max(2.6, 0.52 * classes + 0.9)
+    side = min(side, MAX_WIDTH)
+    figure = Figure(figsize=(side, side * 0.92), layout="constrained")
+    axes = figure.subplots()
+    mistakes = counts * (1 - np.eye(classes, dtype=counts.dtype))
+    axes.imshow(mistakes, cmap="Oranges", vmax=max(2 * mistakes.max(), 1))
+    for true in range(classes):
+        for predicted in range(classes):
+            right = true == predicted
+            axes.text(
+                predicted, true, f"{counts[true, predicted]:,}", ha="center", va="center",
+                size=SMALL, weight="bold" if right else "normal",
+            )  # fmt: skip
+        corner = (true - 0.5, true - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, lw=1.6, ec=COLORS["ink"], zorder=3))
+    axes.set_xticks(range(classes), names)
+    axes.set_yticks(range(classes), names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="predicted", ylabel="true")
+
+    total, right = int(counts.sum()), int(np.trace(counts))
+    text = (
+        f"Confusion matrix of {count(total, 'sample')} in {count(classes, 'class')}: "
+        f"{right:,} right."
+    )
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:3]
+    worst = [divmod(int(i), classes) for i in order if mistakes.flat[i] > 0]
+    if worst:
+        text += " Most frequent mistakes: " + ", ".join(
+            f"{names[t]} taken for {names[p]} ({counts[t, p]:,})" for t, p in worst
+        )
+        text += "."
+    return Picture(figure, text)
+
+
+@styled
+def draw_history(history) -> Picture:
+    """Draw the loss of every step and, beside it, the accuracies of every epoch.
+
+    history: has the lists step_loss, train_accuracy and validation_accuracy, as what `fit`
+    returns; the accuracies may be empty.
+    """
+    losses = np.asarray(history.step_loss, dtype=float)
+    accuracies = {"train": history.train_accuracy, "validation": history.validation_accuracy}
+    accuracies = {label: values for label, values in accuracies.items() if len(values)}
+    panels_wanted = 2 if accuracies else 1
+    figure = Figure(figsize=(3.5 * panels_wanted, 2.6), layout="constrained")
+    panels = figure.subplots(1, panels_wanted, squeeze=False)[0]
+    axes = panels[0]
+    steps = np.arange(1, len(losses) + 1)
+    window = len(losses) // 25
+    if window > 1:
+        axes.plot(steps, losses, color=COLORS["light"], lw=0.8, label="each step")
+        smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
+        middles = steps[: len(smooth)] + (window - 1) / 2
+        axes.plot(middles, smooth, color=COLORS["value"], label=f"mean of {window}")
+        axes.legend()
+    else:
+        axes.plot(steps, losses, "-o", ms=3, color=COLORS["value"])
+    axes.set(xlabel="step", ylabel="loss")
+    finite = losses[np.isfinite(losses)]
+    text = f"Training loss over {count(len(losses), 'step')}"
+    if len(losses):
+        text += f": from {losses[0]:.2g} to {losses[-1]:.2g}"
+    text += "."
+    if len(finite) < len(losses):
+        text += f" Not finite: {count(len(losses) - len(finite), 'loss')}."
+    if accuracies:
+        axes = panels[1]
+        for label, values in accuracies.items():
+            look = {"train": "-o", "validation": "--s"}[label]
+            color = COLORS["value" if label == "train" else "gradient"]
+            axes.plot(np.arange(1, len(values) + 1), values, look, ms=5, color=color, label=label)
+            text += (
+                f" {label.capitalize()} accuracy after {count(len(values), 'epoch')}: "
+                f"{values[-1]:.2f}."
+            )
+        axes.set(xlabel="epoch", ylabel="accuracy")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend()
+    return Picture(figure, text)
+
+
