@@ -60,18 +60,27 @@ def test_misconception_is_far_from_right(exercise, misconception):
             return
         if exercise.accept and isinstance(exercise.accept(probe, got), tuple):
             return
-        if any(not agrees(g.value, w.value, rtol, atol)
-               for g, w in zip(got.records, want.records, strict=True)):
+        if any(
+            not agrees(g.value, w.value, rtol, atol)
+            for g, w in zip(got.records, want.records, strict=True)
+        ):
             return
     pytest.fail(f"{misconception.id} is within 100 tolerances of right on every probe")
 
 
 @pytest.mark.parametrize("exercise", by_name(CODE))
 def test_no_two_misconceptions_look_alike(exercise):
-    outcomes = {m.id: [run(p, m.attempt, exercise) for p in exercise.probes()]
-                for m in exercise.misconceptions}
-    alike = [(a, b) for a in outcomes for b in outcomes if a < b and all(
-        same_outcome(x, y, exercise) for x, y in zip(outcomes[a], outcomes[b], strict=True))]
+    outcomes = {
+        m.id: [run(p, m.attempt, exercise) for p in exercise.probes()]
+        for m in exercise.misconceptions
+    }
+    alike = [
+        (a, b)
+        for a in outcomes
+        for b in outcomes
+        if a < b
+        and all(same_outcome(x, y, exercise) for x, y in zip(outcomes[a], outcomes[b], strict=True))
+    ]
     assert alike == []
 
 

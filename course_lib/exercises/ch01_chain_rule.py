@@ -24,7 +24,9 @@ def _points(rng):
         "Multiply the two links.",
     ),
     ingredients=lambda x: {
-        "(3x + 2)": 3 * x + 2, "(3x + 2)^2": (3 * x + 2) ** 2, "x^2": x * x, "2x": 2 * x,
+        "(3x + 2)": 3 * x + 2,
+        "(3x + 2)^2": (3 * x + 2) ** 2,
+        "x^2": x * x,
     },
 )
 def quadratic_chain(x):
@@ -40,7 +42,8 @@ def quadratic_chain(x):
     "links added",
     "Your dy/dx adds the two links, 2u + 3.",
     "A nudge is stretched by the first link and then by the second, so the links multiply.",
-    "If u changes 3 times as fast as x, and y changes 2u times as fast as u, how fast does y change?",
+    "If u changes 3 times as fast as x, and y changes 2u times as fast as u, how fast does y "
+    "change?",
 )
 def _(x):
     return 2 * (3 * x + 2) + 3
@@ -130,8 +133,15 @@ def _pairs(rng):
         "With y fixed, y^3 does not change at all when x does.",
         "For df/dy, both terms contain y.",
     ),
-    ingredients=lambda x, y: {"x^2": x * x, "y^2": y * y, "x*y": x * y, "2xy": 2 * x * y,
-                              "3y^2": 3 * y * y, "x^2*y": x * x * y, "y^3": y**3},
+    ingredients=lambda x, y: {
+        "x^2": x * x,
+        "y^2": y * y,
+        "x*y": x * y,
+        "2xy": 2 * x * y,
+        "3y^2": 3 * y * y,
+        "x^2*y": x * x * y,
+        "y^3": y**3,
+    },
 )
 def gradient_of_two(x, y):
     """Gradient of f(x, y) = x^2 y + y^3 at the point (x, y).
@@ -229,8 +239,14 @@ def _upstream_and_x(rng):
     with_zero = pair(6)
     with_zero[1][2] = 0.0
     with_zero[0][4] = 0.0
-    return [Call(pair(7)), Call(with_zero), Call(pair(5)), Call(pair(3, 4), "2-D arrays"),
-            Call(pair(5, 5), "2-D arrays"), Call(pair(1), "arrays of a single entry")]
+    return [
+        Call(pair(7)),
+        Call(with_zero),
+        Call(pair(5)),
+        Call(pair(3, 4), "2-D arrays"),
+        Call(pair(5, 5), "2-D arrays"),
+        Call(pair(1), "arrays of a single entry"),
+    ]
 
 
 @exercise(
@@ -256,13 +272,20 @@ def _upstream_and_x(rng):
             return ...
     ''',
     ingredients=lambda upstream, x: {
-        "cos(3x^2 + 1)": np.cos(3 * x**2 + 1), "sin(3x^2 + 1)": np.sin(3 * x**2 + 1),
-        "6x": 6 * x, "cos(x)": np.cos(x), "3x^2": 3 * x**2, "(3x^2 + 1)": 3 * x**2 + 1,
-        "cos(6x)": np.cos(6 * x), "upstream * 6x": upstream * 6 * x,
+        "cos(3x^2 + 1)": np.cos(3 * x**2 + 1),
+        "sin(3x^2 + 1)": np.sin(3 * x**2 + 1),
+        "6x": 6 * x,
+        "cos(x)": np.cos(x),
+        "3x^2": 3 * x**2,
+        "(3x^2 + 1)": 3 * x**2 + 1,
+        "cos(6x)": np.cos(6 * x),
+        "upstream * 6x": upstream * 6 * x,
         "upstream * cos(3x^2 + 1)": upstream * np.cos(3 * x**2 + 1),
         "cos(3x^2 + 1) * 6x": np.cos(3 * x**2 + 1) * 6 * x,
-        "cos(3x^2)": np.cos(3 * x**2), "sin(x)": np.sin(x),
-        "upstream * cos(9x^2 + 1)": upstream * np.cos(9 * x**2 + 1), "18x": 18 * x,
+        "cos(3x^2)": np.cos(3 * x**2),
+        "sin(x)": np.sin(x),
+        "upstream * cos(9x^2 + 1)": upstream * np.cos(9 * x**2 + 1),
+        "18x": 18 * x,
     },
 )
 def chain_backward(upstream, x):
@@ -319,7 +342,8 @@ def _(upstream, x):
 @chain_backward.misconception(
     "sign lost",
     "Your dL/dx has the opposite sign.",
-    "The derivative of the sine is the cosine, with a plus; it is the cosine whose derivative has a "
+    "The derivative of the sine is the cosine, with a plus; it is the cosine whose derivative has "
+    "a "
     "minus.",
     "Check the link of the sine at u = 0, where the sine rises.",
 )
@@ -381,18 +405,35 @@ def _(upstream, x):
 
 def _chains(rng):
     links = {
-        "square": "twice", "sin": "cos", "exp": "exp", "twice": "always 2", "cube": "3x^2",
-        "3x + 2": "always 3", "cos": "-sin",
+        "square": "twice",
+        "sin": "cos",
+        "exp": "exp",
+        "twice": "always 2",
+        "cube": "3x^2",
+        "3x + 2": "always 3",
+        "cos": "-sin",
     }
-    chains = [("3x + 2", "square"), ("square", "sin"), ("sin", "square", "exp"),
-              ("twice", "cube", "sin", "square"), ("exp", "sin"), ("square", "3x + 2", "cos"),
-              ("sin", "exp", "cube", "3x + 2", "cos"), ("sin", "square", "sin")]
+    chains = [
+        ("3x + 2", "square"),
+        ("square", "sin"),
+        ("sin", "square", "exp"),
+        ("twice", "cube", "sin", "square"),
+        ("exp", "sin"),
+        ("square", "3x + 2", "cos"),
+        ("sin", "exp", "cube", "3x + 2", "cos"),
+        ("sin", "square", "sin"),
+    ]
     probes = [(c, x) for c in chains for x in rng.uniform(0.2, 1.2, 2).tolist()]
     probes.append((("cube",), 0.7))
     return [
-        Call((x, [Stock(f) for f in c], [Stock(links[f]) for f in c]),
-             "a chain of one function" if len(c) == 1 else
-             "a chain in which a function occurs twice" if len(set(c)) < len(c) else "")
+        Call(
+            (x, [Stock(f) for f in c], [Stock(links[f]) for f in c]),
+            "a chain of one function"
+            if len(c) == 1
+            else "a chain in which a function occurs twice"
+            if len(set(c)) < len(c)
+            else "",
+        )
         for c, x in probes
     ]
 
@@ -407,18 +448,23 @@ def _chain_quantities(x, functions, derivatives):
     product = np.prod(links)
     return {
         "the product of the links at x": np.prod([g(x) for g in d]),
-        "the product of the links at their outputs":
-            np.prod([g(v) for g, v in zip(d, seen[1:], strict=True)]),
-        "the last link": links[-1], "the first link": links[0],
-        "the sum of the links": np.sum(links), "the value of the chain": seen[-1],
+        "the product of the links at their outputs": np.prod(
+            [g(v) for g, v in zip(d, seen[1:], strict=True)]
+        ),
+        "the last link": links[-1],
+        "the first link": links[0],
+        "the sum of the links": np.sum(links),
+        "the value of the chain": seen[-1],
         "the right product": product,
         "the product of all links but the last": np.prod(links[:-1]),
         "the product of all links but the first": np.prod(links[1:]),
         "the sum of the links at x": np.sum([g(x) for g in d]),
-        "the last link at x": d[-1](x), "the first link at x": d[0](x),
+        "the last link at x": d[-1](x),
+        "the first link at x": d[0](x),
         "the product of the values": np.prod(seen[1:]),
-        "the product of the links, each at another function's input":
-            np.prod([g(v) for g, v in zip(d, seen[-2::-1], strict=True)]),
+        "the product of the links, each at another function's input": np.prod(
+            [g(v) for g, v in zip(d, seen[-2::-1], strict=True)]
+        ),
     }
 
 
@@ -579,14 +625,20 @@ def _(x, functions, derivatives):
         "Add the two paths, then multiply with upstream.",
     ),
     ingredients=lambda upstream, x: {
-        "sin(x)": np.sin(x), "cos(x)": np.cos(x), "2x": 2 * x, "x^2": x**2,
-        "2x sin(x)": 2 * x * np.sin(x), "x^2 cos(x)": x**2 * np.cos(x),
-        "2x cos(x)": 2 * x * np.cos(x), "x^2 sin(x)": x**2 * np.sin(x),
+        "sin(x)": np.sin(x),
+        "cos(x)": np.cos(x),
+        "2x": 2 * x,
+        "x^2": x**2,
+        "2x sin(x)": 2 * x * np.sin(x),
+        "x^2 cos(x)": x**2 * np.cos(x),
+        "2x cos(x)": 2 * x * np.cos(x),
+        "x^2 sin(x)": x**2 * np.sin(x),
         "upstream * 2x sin(x)": upstream * 2 * x * np.sin(x),
         "upstream * x^2 cos(x)": upstream * x**2 * np.cos(x),
         "upstream * x sin(x)": upstream * x * np.sin(x),
         "upstream * x cos(x)": upstream * x * np.cos(x),
-        "(2x + cos(x))": 2 * x + np.cos(x), "upstream * cos(x^2)": upstream * np.cos(x**2),
+        "(2x + cos(x))": 2 * x + np.cos(x),
+        "upstream * cos(x^2)": upstream * np.cos(x**2),
     },
 )
 def fork_backward(upstream, x):
@@ -622,7 +674,8 @@ def _(upstream, x):
 @fork_backward.misconception(
     "product of derivatives",
     "Your dL/dx multiplies the derivatives of the two factors, 2x and cos(x).",
-    "The derivative of a product is not the product of derivatives: nudging x moves one factor while "
+    "The derivative of a product is not the product of derivatives: nudging x moves one factor "
+    "while "
     "the other stands, and then the other.",
     "Write down what each path contributes, then add.",
 )
@@ -677,8 +730,10 @@ def _(upstream, x):
 
 @fork_backward.also_right("loop, lists")
 def _(upstream, x):
-    flat = [u * (2 * v * np.sin(v) + v * v * np.cos(v))
-            for u, v in zip(upstream.ravel(), x.ravel(), strict=True)]
+    flat = [
+        u * (2 * v * np.sin(v) + v * v * np.cos(v))
+        for u, v in zip(upstream.ravel(), x.ravel(), strict=True)
+    ]
     return np.array(flat).reshape(x.shape).tolist()
 
 
@@ -699,8 +754,14 @@ def _upstream_and_z(rng):
 
     wide = pair(8)
     wide[1][:5] = [0.0, 12.0, -12.0, 20.0, -20.0]
-    return [Call(pair(7)), Call(wide), Call(pair(5)), Call(pair(3, 4), "2-D arrays"),
-            Call(pair(5, 5), "2-D arrays"), Call(pair(1), "arrays of a single entry")]
+    return [
+        Call(pair(7)),
+        Call(wide),
+        Call(pair(5)),
+        Call(pair(3, 4), "2-D arrays"),
+        Call(pair(5, 5), "2-D arrays"),
+        Call(pair(1), "arrays of a single entry"),
+    ]
 
 
 @exercise(
@@ -715,11 +776,16 @@ def _upstream_and_z(rng):
         "At z = 0 the slope of the sigmoid is 1/4: use that to test yours.",
     ),
     ingredients=lambda upstream, z: {
-        "s": 1 / (1 + np.exp(-z)), "(1 - s)": 1 / (1 + np.exp(z)),
-        "s^2": 1 / (1 + np.exp(-z)) ** 2, "exp(-z)": np.exp(-z), "(1 + s)": 1 + 1 / (1 + np.exp(-z)),
+        "s": 1 / (1 + np.exp(-z)),
+        "(1 - s)": 1 / (1 + np.exp(z)),
+        "s^2": 1 / (1 + np.exp(-z)) ** 2,
+        "exp(-z)": np.exp(-z),
+        "(1 + s)": 1 + 1 / (1 + np.exp(-z)),
         "s(1 - s)": np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))) ** 2,
-        "upstream * s": upstream / (1 + np.exp(-z)), "z(1 - z)": z * (1 - z),
-        "upstream * (1 - s)": upstream / (1 + np.exp(z)), "(1 - s^2)": 1 - 1 / (1 + np.exp(-z)) ** 2,
+        "upstream * s": upstream / (1 + np.exp(-z)),
+        "z(1 - z)": z * (1 - z),
+        "upstream * (1 - s)": upstream / (1 + np.exp(z)),
+        "(1 - s^2)": 1 - 1 / (1 + np.exp(-z)) ** 2,
         "upstream * s^2": upstream / (1 + np.exp(-z)) ** 2,
     },
 )
@@ -778,7 +844,8 @@ def _(upstream, z):
 @sigmoid_backward.misconception(
     "half the product",
     "Your dL/dz has 1 - s where s(1 - s) belongs.",
-    "For very negative z the curve is flat too, so the slope needs the factor s that goes to 0 there.",
+    "For very negative z the curve is flat too, so the slope needs the factor s that goes to 0 "
+    "there.",
     "Test z = -20: the slope must be nearly 0.",
 )
 def _(upstream, z):
@@ -832,8 +899,10 @@ def _functions_and_points(rng):
         Call((Stock("sum of sines"), rng.normal(size=7), 1e-2)),
         Call((Stock("mixed cubic"), rng.normal(size=(3, 4)), 1e-4), "2-D arrays"),
         Call((Stock("product"), rng.uniform(0.5, 1.5, size=(2, 3)), 1e-5), "2-D arrays"),
-        Call((Stock("row products"), rng.normal(size=(4, 3)), 1e-4),
-             "a function that looks at rows and columns"),
+        Call(
+            (Stock("row products"), rng.normal(size=(4, 3)), 1e-4),
+            "a function that looks at rows and columns",
+        ),
         Call((Stock("mixed cubic"), np.array([0.7]), 1e-3), "arrays of a single entry"),
     ]
 
@@ -848,7 +917,9 @@ def _difference_quantities(f, x, h):
     result["the forward change f(x + h) - f(x)"] = forward
     result["the backward change f(x) - f(x - h)"] = backward
     result["the central change f(x + h) - f(x - h)"] = forward + backward
-    result["the change when all entries move at once"] = np.asarray(function(x + h) - function(x - h))
+    result["the change when all entries move at once"] = np.asarray(
+        function(x + h) - function(x - h)
+    )
     result["f(x)"] = np.asarray(at)
     result["h"] = np.asarray(h)
     return result
@@ -982,7 +1053,9 @@ def _(f, x, h=1e-5):
         other.flat[k] += by
         return f(other)
 
-    return np.array([(moved(k, h) - moved(k, -h)) / (2 * h) for k in range(x.size)]).reshape(x.shape)
+    return np.array([(moved(k, h) - moved(k, -h)) / (2 * h) for k in range(x.size)]).reshape(
+        x.shape
+    )
 
 
 @numerical_gradient.also_right("unit vectors")
@@ -1006,8 +1079,13 @@ def _(f, x, h=1e-5):
 
 
 def _descents(rng):
-    fixed = [("twice", 4.0, 0.1, 7), ("2(x - 3)", -1.0, 0.3, 6), ("cos", 1.0, 0.25, 5),
-             ("x^3 - x", 0.5, 0.05, 9), ("twice", -2.5, 1.05, 6)]
+    fixed = [
+        ("twice", 4.0, 0.1, 7),
+        ("2(x - 3)", -1.0, 0.3, 6),
+        ("cos", 1.0, 0.25, 5),
+        ("x^3 - x", 0.5, 0.05, 9),
+        ("twice", -2.5, 1.05, 6),
+    ]
     probes = [Call((Stock(g), x0, rate, n)) for g, x0, rate, n in fixed]
     probes.append(Call((Stock("2(x - 3)"), float(rng.normal()), 0.2, 1), "a single step"))
     probes.append(Call((Stock("2(x - 3)"), 3.0, 0.1, 4), "a slope that is 0 on the way"))
@@ -1023,35 +1101,51 @@ def _explain_descent(probe, outcome, wanted):
     if got.ndim != 1 or got.size != wanted.records[0].value.size or got.size < 2:
         return None
     if not np.isclose(got[0], wanted.records[0].value[0], rtol=1e-9):
-        return (Finding("first point", "points", "x0"),
-                "The first of your points is not x0. The list begins where the descent begins.")
+        return (
+            Finding("first point", "points", "x0"),
+            "The first of your points is not x0. The list begins where the descent begins.",
+        )
     slopes = np.array([STOCK[gradient.name](x) for x in got])
     steps = np.diff(got)
     forms = {
-        "+ learning_rate * gradient": (rate * slopes[:-1], "Each step goes up the slope. "
-                                       "The update is always x - rate * gradient."),
-        "- gradient": (-slopes[:-1], "The learning rate is not used: the gradient alone does not "
-                       "say how far to go."),
+        "+ learning_rate * gradient": (
+            rate * slopes[:-1],
+            "Each step goes up the slope. The update is always x - rate * gradient.",
+        ),
+        "- gradient": (
+            -slopes[:-1],
+            "The learning rate is not used: the gradient alone does not say how far to go.",
+        ),
         "+ gradient": (slopes[:-1], "The learning rate is not used, and the step goes uphill."),
-        "- learning_rate * sign(gradient)": (-rate * np.sign(slopes[:-1]), "Only the sign of the "
-                                             "gradient is used; steps shrink as the slope does."),
+        "- learning_rate * sign(gradient)": (
+            -rate * np.sign(slopes[:-1]),
+            "Only the sign of the gradient is used; steps shrink as the slope does.",
+        ),
         "- learning_rate": (np.full(steps.shape, -rate), "The gradient is not used."),
-        "- learning_rate * gradient at x0": (np.full(steps.shape, -rate * slopes[0]),
-                                             "The gradient must be taken afresh at every point."),
+        "- learning_rate * gradient at x0": (
+            np.full(steps.shape, -rate * slopes[0]),
+            "The gradient must be taken afresh at every point.",
+        ),
         "- gradient / learning_rate": (-slopes[:-1] / rate, "The rate multiplies the gradient."),
-        "- learning_rate * |gradient|": (-rate * np.abs(slopes[:-1]), "The sign of the gradient "
-                                         "says which way to go; do not drop it."),
+        "- learning_rate * |gradient|": (
+            -rate * np.abs(slopes[:-1]),
+            "The sign of the gradient says which way to go; do not drop it.",
+        ),
         "0": (np.zeros(steps.shape), "The points stand still."),
     }
     for words, (form, why) in forms.items():
         if np.allclose(steps, form, rtol=1e-7, atol=1e-12):
-            return (Finding("step", "points", words),
-                    f"Each of your points is the one before it {words}. {why}")
+            return (
+                Finding("step", "points", words),
+                f"Each of your points is the one before it {words}. {why}",
+            )
     with np.errstate(all="ignore"):
         ratio = steps / (-rate * slopes[:-1])
     if np.isfinite(ratio).all() and np.allclose(ratio, ratio[0], rtol=1e-7):
-        return (Finding("step", "points", f"{ratio[0]:.4g}"),
-                f"Each of your steps is {ratio[0]:.4g} times learning_rate * gradient.")
+        return (
+            Finding("step", "points", f"{ratio[0]:.4g}"),
+            f"Each of your steps is {ratio[0]:.4g} times learning_rate * gradient.",
+        )
     return None
 
 
@@ -1090,7 +1184,8 @@ def _descend(gradient, x0, learning_rate, steps, change):
 @gradient_descent.misconception(
     "ascent",
     "Your points climb: the step is added.",
-    "The gradient points uphill, so downhill is minus the gradient; a negative gradient then makes x "
+    "The gradient points uphill, so downhill is minus the gradient; a negative gradient then "
+    "makes x "
     "grow, with no special case.",
     "Look at the sign of the update.",
 )
@@ -1151,7 +1246,8 @@ def _(gradient, x0, learning_rate, steps):
 @gradient_descent.misconception(
     "whole numbers",
     "Your points are cut to whole numbers when x0 is one.",
-    "An array made from a whole number holds integers and drops what comes after the decimal point.",
+    "An array made from a whole number holds integers and drops what comes after the decimal "
+    "point.",
     "Make the array with float entries.",
 )
 def _(gradient, x0, learning_rate, steps):
@@ -1193,10 +1289,12 @@ def _(gradient, x0, learning_rate, steps):
 def _true_change():
     y = {x: (3 * x + 2) ** 2 for x in (1.0, 1.01, 2.0)}
     small, large = y[1.01] - y[1.0], y[2.0] - y[1.0]
-    return (f"A nudge of 0.01: the straight line predicts {30 * 0.01:.2f}, the curve gives "
-            f"{small:.4f}. A nudge of 1: the line predicts 30, the curve gives {large:.0f}. "
-            "The curve bends away upward, so the line falls short, and by more than a hundred "
-            "times as much for a nudge a hundred times as long.")
+    return (
+        f"A nudge of 0.01: the straight line predicts {30 * 0.01:.2f}, the curve gives "
+        f"{small:.4f}. A nudge of 1: the line predicts 30, the curve gives {large:.0f}. "
+        "The curve bends away upward, so the line falls short, and by more than a hundred "
+        "times as much for a nudge a hundred times as long."
+    )
 
 
 Predict(
@@ -1205,13 +1303,20 @@ Predict(
     prompt="At $x = 1$ the curve $y = (3x + 2)^2$ has height 25 and slope 30. For a nudge of 1 the "
     "slope predicts a change of 30. What does the curve really do from $x = 1$ to $x = 2$?",
     options=(
-        Option("It changes by less than 30.",
-               "The curve gets steeper as x grows, so it must gain more than its first slope "
-               "promises."),
-        Option("It changes by exactly 30.",
-               "Only a straight line keeps its slope. This curve bends upward all the way."),
-        Option("It changes by more than 30.",
-               "Right: it bends upward, so it climbs more than its tangent.", True),
+        Option(
+            "It changes by less than 30.",
+            "The curve gets steeper as x grows, so it must gain more than its first slope "
+            "promises.",
+        ),
+        Option(
+            "It changes by exactly 30.",
+            "Only a straight line keeps its slope. This curve bends upward all the way.",
+        ),
+        Option(
+            "It changes by more than 30.",
+            "Right: it bends upward, so it climbs more than its tangent.",
+            True,
+        ),
     ),
     reveal=_true_change,
     picture="tangent.png",
@@ -1223,11 +1328,19 @@ Number(
     prompt="What is the derivative of $y = (3x + 2)^2$ at $x = 2$?",
     answer=2 * (3 * 2 + 2) * 3,
     mistakes=(
-        ("inner dropped", 16, "16 is dy/du, the outer link. The inner link, du/dx = 3, still has to "
-         "be multiplied in."),
+        (
+            "inner dropped",
+            16,
+            "16 is dy/du, the outer link. The inner link, du/dx = 3, still has "
+            "to "
+            "be multiplied in.",
+        ),
         ("added", 19, "You added the links 16 and 3. Along a chain they multiply."),
-        ("outer at x", 12, "12 = 2 * 2 * 3: the outer link was evaluated at x = 2. The square saw "
-         "u = 8."),
+        (
+            "outer at x",
+            12,
+            "12 = 2 * 2 * 3: the outer link was evaluated at x = 2. The square saw u = 8.",
+        ),
         ("value", 64, "64 is y itself, the height at x = 2. How fast does it change there?"),
     ),
     hints=("Forward first: u = 3 * 2 + 2 = 8.", "Links: dy/du = 2u and du/dx = 3."),
@@ -1248,40 +1361,71 @@ Matrix(
     answer=_graph_by_hand(),
     columns=("dL/da", "dL/db", "dL/dc"),
     mistakes=(
-        ("multiply does not swap", [5, 5, 4], "You kept the factors in their places. At a product, "
-         "each input's gradient is the value of the *other* input."),
-        ("forward values", [2, 3, 4], "Those are the forward values. A gradient says how much L "
-         "changes when that input is nudged by 1."),
-        ("upstream lost at the sum", [1, 1, 5], "The sum hands on what it receives, and it receives "
-         "4, not 1."),
-        ("sum splits", [2, 2, 5], "A sum does not share its gradient out between its inputs: each "
-         "gets all of it."),
-        ("product rule at the sum", [12, 8, 5], "a and b are added, so they do not multiply each "
-         "other's gradient."),
+        (
+            "multiply does not swap",
+            [5, 5, 4],
+            "You kept the factors in their places. At a product, "
+            "each input's gradient is the value of the *other* input.",
+        ),
+        (
+            "forward values",
+            [2, 3, 4],
+            "Those are the forward values. A gradient says how much L "
+            "changes when that input is nudged by 1.",
+        ),
+        (
+            "upstream lost at the sum",
+            [1, 1, 5],
+            "The sum hands on what it receives, and it receives 4, not 1.",
+        ),
+        (
+            "sum splits",
+            [2, 2, 5],
+            "A sum does not share its gradient out between its inputs: each gets all of it.",
+        ),
+        (
+            "product rule at the sum",
+            [12, 8, 5],
+            "a and b are added, so they do not multiply each other's gradient.",
+        ),
     ),
-    hints=("First the product: its inputs are s = a + b = 5 and c = 4.",
-           "Multiply swaps: dL/ds is 4 and dL/dc is 5. Add hands on."),
+    hints=(
+        "First the product: its inputs are s = a + b = 5 and c = 4.",
+        "Multiply swaps: dL/ds is 4 and dL/dc is 5. Add hands on.",
+    ),
 )
 
 Choice(
     "what_backpropagation_gives",
     title="What does the backward pass give you?",
-    prompt="A network with 1,000 weights has just run forward, and then backward once. What have you "
+    prompt="A network with 1,000 weights has just run forward, and then backward once. What have "
+    "you "
     "got?",
     options=(
-        Option("1,000 updated weights.",
-               "Nothing has moved yet. The optimiser moves the weights, afterwards, using what the "
-               "backward pass computed."),
-        Option("One derivative; the other 999 need more passes.",
-               "That is the numerical way: nudge one weight, run again. Going backward, one pass "
-               "serves all weights."),
-        Option("1,000 derivatives of the loss, one for each weight.",
-               "Right: the whole gradient, for about the cost of another forward pass or two.", True),
-        Option("1,000 numbers that say how far each weight must go.",
-               "A derivative says how steep it is here. How far to go is the optimiser's choice, "
-               "through the learning rate."),
-        Option("An equal share of the error for each weight.",
-               "Each weight is charged for what a nudge of that weight would do, and that differs "
-               "from weight to weight."),
+        Option(
+            "1,000 updated weights.",
+            "Nothing has moved yet. The optimiser moves the weights, afterwards, using what the "
+            "backward pass computed.",
+        ),
+        Option(
+            "One derivative; the other 999 need more passes.",
+            "That is the numerical way: nudge one weight, run again. Going backward, one pass "
+            "serves all weights.",
+        ),
+        Option(
+            "1,000 derivatives of the loss, one for each weight.",
+            "Right: the whole gradient, for the cost of about one or two forward passes.",
+            True,
+        ),
+        Option(
+            "1,000 numbers that say how far each weight must go.",
+            "A derivative says how steep it is here. How far to go is the optimiser's choice, "
+            "through the learning rate.",
+        ),
+        Option(
+            "An equal share of the error for each weight.",
+            "Each weight is charged for what a nudge of that weight would do, and that differs "
+            "from weight to weight.",
+        ),
     ),
 )

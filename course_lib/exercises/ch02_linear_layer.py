@@ -11,10 +11,15 @@ NARROW, REPEATED = "a layer with one output", "values that occur more than once"
 
 def _cases(rng, *axes):
     """Arguments whose axes are named by letters: all sizes different, all equal, N = 1."""
-    sizes = [({"N": 6, "D": 3, "M": 4}, ""), ({"N": 5, "D": 4, "M": 2}, ""),
-             ({"N": 7, "D": 2, "M": 3}, ""), ({"N": 5, "D": 5, "M": 5}, SQUARE),
-             ({"N": 1, "D": 3, "M": 2}, SINGLE), ({"N": 5, "D": 3, "M": 1}, NARROW),
-             ({"N": 7, "D": 4, "M": 3}, REPEATED)]
+    sizes = [
+        ({"N": 6, "D": 3, "M": 4}, ""),
+        ({"N": 5, "D": 4, "M": 2}, ""),
+        ({"N": 7, "D": 2, "M": 3}, ""),
+        ({"N": 5, "D": 5, "M": 5}, SQUARE),
+        ({"N": 1, "D": 3, "M": 2}, SINGLE),
+        ({"N": 5, "D": 3, "M": 1}, NARROW),
+        ({"N": 7, "D": 4, "M": 3}, REPEATED),
+    ]
 
     def array(size, label):
         return rng.integers(-2, 3, size) / 2 if label == REPEATED else rng.normal(size=size)
@@ -112,8 +117,10 @@ def _(X, W, b):
 
 @linear_forward.also_right("loops")
 def _(X, W, b):
-    Y = [[b[m] + sum(X[n, d] * W[d, m] for d in range(X.shape[1])) for m in range(W.shape[1])]
-         for n in range(X.shape[0])]
+    Y = [
+        [b[m] + sum(X[n, d] * W[d, m] for d in range(X.shape[1])) for m in range(W.shape[1])]
+        for n in range(X.shape[0])
+    ]
     return Y
 
 
@@ -159,7 +166,8 @@ def _(X, dY):
 @weight_gradient.misconception(
     "averaged",
     "Your dW is the right one divided by N: you averaged over the batch.",
-    "The 1/N of a mean loss is applied once, in the loss, and dY already carries it; the layer sums.",
+    "The 1/N of a mean loss is applied once, in the loss, and dY already carries it; the layer "
+    "sums.",
     "Where does your code divide by the batch size, or take a mean?",
 )
 def _(X, dY):
@@ -221,7 +229,8 @@ def _(X, dY):
 @weight_gradient.misconception(
     "means multiplied",
     "Your dW is the product of sums (or means) over the batch.",
-    "Each sample pairs its own input with its own error; a sum of products is not a product of sums.",
+    "Each sample pairs its own input with its own error; a sum of products is not a product of "
+    "sums.",
     "Multiply within each sample first, then add up.",
 )
 def _(X, dY):
@@ -405,7 +414,8 @@ def _(dY, W):
 @input_gradient.misconception(
     "averaged",
     "Your dX is the right one divided by N.",
-    "Each sample has a row of dX of its own, so nothing is averaged here; the 1/N of a mean loss is "
+    "Each sample has a row of dX of its own, so nothing is averaged here; the 1/N of a mean loss "
+    "is "
     "already in dY.",
     "Where does your code divide by the batch size?",
 )
@@ -498,38 +508,73 @@ def _scripts(rng):
         return ("call", layer, "forward", (X,), "Y")
 
     def backward(layer, dY):
-        return [("call", layer, "backward", (dY,), "dX"), ("read", layer, "dW", "dW"),
-                ("read", layer, "db", "db")]
+        return [
+            ("call", layer, "backward", (dY,), "dX"),
+            ("read", layer, "dW", "dW"),
+            ("read", layer, "db", "db"),
+        ]
 
     def once(label, *sizes):
         X, W, b, dY = values(*sizes)
-        return Script((*new("layer", *sizes[1:], W, b), forward("layer", X),
-                       *backward("layer", dY), ("read", "layer", "W", "W after backward"),
-                       ("read", "layer", "b", "b after backward")), label)
+        return Script(
+            (
+                *new("layer", *sizes[1:], W, b),
+                forward("layer", X),
+                *backward("layer", dY),
+                ("read", "layer", "W", "W after backward"),
+                ("read", "layer", "b", "b after backward"),
+            ),
+            label,
+        )
 
     X1, W1, b1, dY1 = values(6, 3, 4)
     X2, W2, b2, dY2 = values(5, 3, 4)
-    twice = [*new("layer", 3, 4, W1, b1), forward("layer", X1), *backward("layer", dY1),
-             ("set", "layer", "W", W2), ("set", "layer", "b", b2), forward("layer", X2),
-             *backward("layer", dY2)]
-    newest = [*new("layer", 3, 4, W1, b1), forward("layer", X2),
-              ("call", "layer", "forward", (X1[::-1],), "earlier Y"), forward("layer", X1),
-              ("look again", "earlier Y", "earlier Y"),
-              *backward("layer", dY1)]
+    twice = [
+        *new("layer", 3, 4, W1, b1),
+        forward("layer", X1),
+        *backward("layer", dY1),
+        ("set", "layer", "W", W2),
+        ("set", "layer", "b", b2),
+        forward("layer", X2),
+        *backward("layer", dY2),
+    ]
+    newest = [
+        *new("layer", 3, 4, W1, b1),
+        forward("layer", X2),
+        ("call", "layer", "forward", (X1[::-1],), "earlier Y"),
+        forward("layer", X1),
+        ("look again", "earlier Y", "earlier Y"),
+        *backward("layer", dY1),
+    ]
     X3, W3, b3, dY3 = values(7, 2, 5)
-    beside = [*new("first", 3, 4, W1, b1), *new("second", 2, 5, W3, b3), forward("first", X1),
-              forward("second", X3), *backward("first", dY1), *backward("second", dY3)]
+    beside = [
+        *new("first", 3, 4, W1, b1),
+        *new("second", 2, 5, W3, b3),
+        forward("first", X1),
+        forward("second", X3),
+        *backward("first", dY1),
+        *backward("second", dY3),
+    ]
     initial = [
-        ("new", "layer", (6, 4, Seed(3))), ("read", "layer", "W", "W"), ("read", "layer", "b", "b"),
-        ("new", "twin", (6, 4, Seed(3))), ("read", "twin", "W", "W (same seed)"),
-        ("new", "other", (6, 4, Seed(4))), ("read", "other", "W", "W (other seed)"),
+        ("new", "layer", (6, 4, Seed(3))),
+        ("read", "layer", "W", "W"),
+        ("read", "layer", "b", "b"),
+        ("new", "twin", (6, 4, Seed(3))),
+        ("read", "twin", "W", "W (same seed)"),
+        ("new", "other", (6, 4, Seed(4))),
+        ("read", "other", "W", "W (other seed)"),
         ("read", "layer", "W", "W (of the first layer, again)"),
     ]
     return [
-        once("", 6, 3, 4), once("", 5, 4, 2), once(NARROW, 5, 3, 1), once(SQUARE, 5, 5, 5), once(SINGLE, 1, 3, 2),
+        once("", 6, 3, 4),
+        once("", 5, 4, 2),
+        once(NARROW, 5, 3, 1),
+        once(SQUARE, 5, 5, 5),
+        once(SINGLE, 1, 3, 2),
         Script(tuple(twice), "a second pass with other weights"),
         Script(tuple(newest), "two forward passes in a row"),
-        Script(tuple(beside), TWO_LAYERS), Script(tuple(initial), INITIAL),
+        Script(tuple(beside), TWO_LAYERS),
+        Script(tuple(initial), INITIAL),
     ]
 
 
@@ -541,28 +586,46 @@ def _accept_initial_values(probe, outcome):
     if not all(isinstance(v, np.ndarray) for v in (W, b, twin, other, still)):
         return None
     if W.shape != (6, 4):
-        return (Finding("shape", "W", (W.shape, (6, 4))),
-                f"Your W has shape {W.shape} for Linear(6, 4, rng), but it must be (6, 4): a row for "
-                "each input, a column for each output.")
+        return (
+            Finding("shape", "W", (W.shape, (6, 4))),
+            f"Your W has shape {W.shape} for Linear(6, 4, rng), but it must be (6, 4): a row "
+            f"for "
+            "each input, a column for each output.",
+        )
     if b.shape != (4,) or b.any():
-        return (Finding("initial value", "b", b.shape),
-                f"Your b must start as zeros of shape (4,); it has shape {b.shape}"
-                f"{' and is not 0' if b.any() else ''}. With one bias per output, 0 is a fine start.")
+        return (
+            Finding("initial value", "b", b.shape),
+            f"Your b must start as zeros of shape (4,); it has shape {b.shape}"
+            f"{' and is not 0' if b.any() else ''}. With one bias per output, 0 is a fine "
+            f"start.",
+        )
     if not np.isfinite(W).all() or np.all(W == W.flat[0]):
-        return (Finding("initial value", "W", "constant"),
-                "Your W starts with the same value everywhere. Outputs with equal weights get equal "
-                "gradients and stay equal for ever. Draw W from rng.")
+        return (
+            Finding("initial value", "W", "constant"),
+            "Your W starts with the same value everywhere. Outputs with equal weights get "
+            "equal "
+            "gradients and stay equal for ever. Draw W from rng.",
+        )
     if not np.array_equal(W, twin):
-        return (Finding("initial value", "W", "not from rng"),
-                "Your W differs between two layers made with the same seed. All randomness must come "
-                "from the rng that is handed in, so that a run can be repeated. Look for np.random.")
+        return (
+            Finding("initial value", "W", "not from rng"),
+            "Your W differs between two layers made with the same seed. All randomness must "
+            "come "
+            "from the rng that is handed in, so that a run can be repeated. Look for "
+            "np.random.",
+        )
     if np.array_equal(W, other):
-        return (Finding("initial value", "W", "seed ignored"),
-                "Your W is the same for two different seeds: the rng that is handed in is not used.")
+        return (
+            Finding("initial value", "W", "seed ignored"),
+            "Your W is the same for two different seeds: the rng that is handed in is not used.",
+        )
     if not np.array_equal(W, still):
-        return (Finding("shared", "W", "class"),
-                "The W of your first layer changed when another layer was made: the layers share it. "
-                "Keep W on self, not on the class.")
+        return (
+            Finding("shared", "W", "class"),
+            "The W of your first layer changed when another layer was made: the layers share "
+            "it. "
+            "Keep W on self, not on the class.",
+        )
     return True
 
 
@@ -916,7 +979,8 @@ def _step_quantities(parameters, gradients, learning_rate):
     norm = np.sqrt(np.sum(gradients**2))
     return {
         "learning_rate * gradient": learning_rate * gradients,
-        "gradient**2": gradients**2, "sign(gradient)": np.sign(gradients),
+        "gradient**2": gradients**2,
+        "sign(gradient)": np.sign(gradients),
         "learning_rate * parameter": learning_rate * parameters,
         "parameter * gradient": parameters * gradients,
         "learning_rate * sign(gradient)": learning_rate * np.sign(gradients),
@@ -1054,9 +1118,13 @@ def _(parameters, gradients, learning_rate):
 
 @sgd_step.also_right("map, float32")
 def _(parameters, gradients, learning_rate):
-    return list(map(lambda p, g: np.subtract(p, learning_rate * g, dtype=np.float32),
-                    [p.astype(np.float32) for p in parameters],
-                    [g.astype(np.float32) for g in gradients]))
+    return list(
+        map(
+            lambda p, g: np.subtract(p, learning_rate * g, dtype=np.float32),
+            [p.astype(np.float32) for p in parameters],
+            [g.astype(np.float32) for g in gradients],
+        )
+    )
 
 
 # Questions ----------------------------------------------------------------------------------------
@@ -1068,23 +1136,46 @@ _dW = np.einsum("nd,nm->dm", _X, _dY)
 Matrix(
     "dW_by_hand",
     title="dW by hand",
-    prompt=r"Three samples, two inputs, three outputs: $X = \begin{pmatrix}1&2\\0&1\\3&-1\end{pmatrix}$ "
+    prompt=r"Three samples, two inputs, three outputs: $X = "
+    r"\begin{pmatrix}1&2\\0&1\\3&-1\end{pmatrix}$ "
     r"and $dY = \begin{pmatrix}1&0&2\\-1&1&0\\0&2&1\end{pmatrix}$. Fill in $dW = X^T dY$.",
     points=2,
     answer=_dW,
     mistakes=(
-        ("averaged", _dW / 3, "You divided by the number of samples. dW adds up over the batch; the "
-         "1/N is already in dY."),
-        ("first sample", np.outer(_X[0], _dY[0]), "That is the first sample's contribution alone. "
-         "Add those of the other two."),
-        ("last sample", np.outer(_X[-1], _dY[-1]), "That is the last sample's contribution alone. "
-         "Add those of the other two."),
-        ("upstream ignored", _X.T @ np.ones((3, 3)), "That is what comes out if dY is 1 everywhere."),
-        ("product of sums", np.outer(_X.sum(0), _dY.sum(0)), "You added up the samples first and "
-         "multiplied then. Each sample pairs its own input with its own error."),
+        (
+            "averaged",
+            _dW / 3,
+            "You divided by the number of samples. dW adds up over the batch; "
+            "the "
+            "1/N is already in dY.",
+        ),
+        (
+            "first sample",
+            np.outer(_X[0], _dY[0]),
+            "That is the first sample's contribution alone. Add those of the other two.",
+        ),
+        (
+            "last sample",
+            np.outer(_X[-1], _dY[-1]),
+            "That is the last sample's contribution alone. Add those of the other two.",
+        ),
+        (
+            "upstream ignored",
+            _X.T @ np.ones((3, 3)),
+            "That is what comes out if dY is 1 everywhere.",
+        ),
+        (
+            "product of sums",
+            np.outer(_X.sum(0), _dY.sum(0)),
+            "You added up the samples first and "
+            "multiplied then. Each sample pairs its own input with its own error.",
+        ),
     ),
-    hints=("Entry (1, 1): column 1 of X is 1, 0, 3 and column 1 of dY is 1, -1, 0. Multiply in pairs "
-           "and add.",),
+    hints=(
+        "Entry (1, 1): column 1 of X is 1, 0, 3 and column 1 of dY is 1, -1, 0. Multiply in "
+        "pairs "
+        "and add.",
+    ),
 )
 
 
@@ -1118,15 +1209,19 @@ def _ones_hide():
     rng = np.random.default_rng(0)
     dY = rng.normal(size=(2, 2))
     seen = int(np.sum(~np.isclose(X.T @ np.ones_like(dY), X.T @ dY)))
-    return (f"With dY = ones: {wrong} of 4 entries are wrong. With a random dY: {seen} of 4. "
-            "An upstream gradient of ones cannot tell a layer that uses dY from one that forgets it.")
+    return (
+        f"With dY = ones: {wrong} of 4 entries are wrong. With a random dY: {seen} of 4. "
+        "An upstream gradient of ones cannot tell a layer that uses dY from one that forgets "
+        "it."
+    )
 
 
 Predict(
     "predict_ones",
     title="Predict: what an upstream of ones hides",
     prompt=r"Somebody forgets `dY` and returns `X.T @ np.ones_like(dY)` as dW. They test it with "
-    r"$X = \begin{pmatrix}1&2\\3&4\end{pmatrix}$ and $dY = \begin{pmatrix}1&1\\1&1\end{pmatrix}$. How "
+    r"$X = \begin{pmatrix}1&2\\3&4\end{pmatrix}$ and $dY = \begin{pmatrix}1&1\\1&1\end{pmatrix}$. "
+    r"How "
     "many of the 4 entries of dW come out wrong?",
     answer=0,
     mistakes=(
@@ -1141,34 +1236,52 @@ Choice(
     title="Why the batch adds up",
     prompt="A batch of 32 samples goes through one layer. Why is dW a *sum* over the 32 samples?",
     options=(
-        Option("Because the loss is a mean, and a mean is a sum divided by N.",
-               "The loss brings the 1/N, and dY already contains it. The sum would be there for a "
-               "summed loss as well."),
-        Option("Because the same W was used by all 32, so a nudge of W is felt 32 times.",
-               "Right: 32 paths lead from one weight to the loss, and paths add.", True),
-        Option("Because bigger gradients train faster.",
-               "The learning rate sets the speed. The sum is what the derivative is."),
-        Option("It is not: it is an average over the 32 samples.",
-               "Nudge W by hand and look at the loss: the changes of all samples add up. Any 1/N has "
-               "come in with the loss."),
+        Option(
+            "Because the loss is a mean, and a mean is a sum divided by N.",
+            "The loss brings the 1/N, and dY already contains it. The sum would be there for a "
+            "summed loss as well.",
+        ),
+        Option(
+            "Because the same W was used by all 32, so a nudge of W is felt 32 times.",
+            "Right: 32 paths lead from one weight to the loss, and paths add.",
+            True,
+        ),
+        Option(
+            "Because bigger gradients train faster.",
+            "The learning rate sets the speed. The sum is what the derivative is.",
+        ),
+        Option(
+            "It is not: it is an average over the 32 samples.",
+            "Nudge W by hand and look at the loss: the changes of all samples add up. Any 1/N "
+            "has "
+            "come in with the loss.",
+        ),
     ),
 )
 
 Choice(
     "column_convention",
     title="The other convention",
-    prompt=r"Many books write one sample as a column: $y = W x + b$ with $W$ of shape $(M, D)$. What is "
+    prompt=r"Many books write one sample as a column: $y = W x + b$ with $W$ of shape $(M, D)$. "
+    r"What is "
     r"$dW$ there, for an upstream gradient $dy$, a column of $M$ numbers?",
     options=(
-        Option(r"$dy \, x^T$",
-               "Right: (M, 1) times (1, D) is (M, D), the shape of that W. It is our X^T dY, "
-               "transposed.", True),
-        Option(r"$x \, dy^T$",
-               "That has shape (D, M): right in the row convention, but here W is (M, D)."),
-        Option(r"$W^T dy$",
-               "That is dx, the gradient of the input: it has D entries."),
-        Option(r"$dy \cdot x$, entry by entry",
-               "dy has M entries and x has D; every output meets every input, so there are M times D "
-               "products."),
+        Option(
+            r"$dy \, x^T$",
+            "Right: (M, 1) times (1, D) is (M, D), the shape of that W. It is our X^T dY, "
+            "transposed.",
+            True,
+        ),
+        Option(
+            r"$x \, dy^T$",
+            "That has shape (D, M): right in the row convention, but here W is (M, D).",
+        ),
+        Option(r"$W^T dy$", "That is dx, the gradient of the input: it has D entries."),
+        Option(
+            r"$dy \cdot x$, entry by entry",
+            "dy has M entries and x has D; every output meets every input, so there are M "
+            "times D "
+            "products.",
+        ),
     ),
 )

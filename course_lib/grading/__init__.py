@@ -6,6 +6,17 @@ from course_lib.grading.probes import STOCK, Call, Script, Seed, Stock
 from course_lib.grading.verdict import Example, Finding, Verdict
 
 __all__ = [
-    "REGISTRY", "STOCK", "Call", "Example", "Exercise", "Finding", "Misconception", "Script",
-    "Seed", "Stock", "Verdict", "exercise", "judge",
+    "REGISTRY",
+    "STOCK",
+    "Call",
+    "Example",
+    "Exercise",
+    "Finding",
+    "Misconception",
+    "Script",
+    "Seed",
+    "Stock",
+    "Verdict",
+    "exercise",
+    "judge",
 ]

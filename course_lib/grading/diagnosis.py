@@ -112,7 +112,8 @@ class Case:
         per_entry = []
         for e in entries:
             scalars = {
-                n: float(v) for n, v in e.inputs.items()
+                n: float(v)
+                for n, v in e.inputs.items()
                 if isinstance(v, (int, float)) and not isinstance(v, bool)
             }
             own = {f"size of {self.variable}": e.want.size} if e.want.size > 1 else {}
@@ -165,24 +166,46 @@ def _odd_results(case):
     name = case.variable if odd else whole.name
     wanted = case.exercise.output_words if case.exercise.several else name
     if value.kind == "None":
-        return (Finding("type", name, "None"),
-                (f"Your function returned None where {wanted} was wanted.",
-                 "A function without a return statement gives None.",
-                 "Does every way through it end in a return? Printing a value does not return it."))
+        return (
+            Finding("type", name, "None"),
+            (
+                f"Your function returned None where {wanted} was wanted.",
+                "A function without a return statement gives None.",
+                "Does every way through it end in a return? Printing a value does not return it.",
+            ),
+        )
     if value.kind == "count":
-        return (Finding("count", name, value.text),
-                (f"You returned {value.text}, but {wanted} was wanted: "
-                 f"{len(case.exercise.outputs)} values in this order.", "", ""))
+        return (
+            Finding("count", name, value.text),
+            (
+                f"You returned {value.text}, but {wanted} was wanted: "
+                f"{len(case.exercise.outputs)} values in this order.",
+                "",
+                "",
+            ),
+        )
     if value.kind == "single":
-        return (Finding("type", name, "single"),
-                (f"You returned {value.text}, but {wanted} was wanted.", "",
-                 "Return all parts, in this order."))
+        return (
+            Finding("type", name, "single"),
+            (
+                f"You returned {value.text}, but {wanted} was wanted.",
+                "",
+                "Return all parts, in this order.",
+            ),
+        )
     if value.kind == "ellipsis":
-        return (Finding("type", name, "ellipsis"),
-                (f"{name} is still `...`: a gap is left open.", "", "Fill in every gap."))
-    return (Finding("type", name, value.kind),
-            (f"For {name} you returned {value.text}; numbers were wanted.", "",
-             "Return a number or an array of numbers."))
+        return (
+            Finding("type", name, "ellipsis"),
+            (f"{name} is still `...`: a gap is left open.", "", "Fill in every gap."),
+        )
+    return (
+        Finding("type", name, value.kind),
+        (
+            f"For {name} you returned {value.text}; numbers were wanted.",
+            "",
+            "Return a number or an array of numbers.",
+        ),
+    )
 
 
 def _wrong_number_of_members(case):
@@ -192,9 +215,15 @@ def _wrong_number_of_members(case):
         first = [r for r in outcome.records if not r.again]
         right = [r for r in want.records if not r.again]
         if outcome.problem is None and len(first) != len(right):
-            return (Finding("count", case.exercise.outputs[0], (len(first), len(right))),
-                    (f"You returned {len(first)} {case.exercise.outputs[0]} where "
-                     f"{len(right)} were wanted.", "", "One for each that came in, in order."))
+            return (
+                Finding("count", case.exercise.outputs[0], (len(first), len(right))),
+                (
+                    f"You returned {len(first)} {case.exercise.outputs[0]} where "
+                    f"{len(right)} were wanted.",
+                    "",
+                    "One for each that came in, in order.",
+                ),
+            )
     return None
 
 
@@ -205,9 +234,14 @@ def _first_calls_right(case):
     return all(
         o.problem is None
         and [r.name for r in o.records if not r.again] == [r.name for r in w.records if not r.again]
-        and all(case.agrees(g.value, r.value)
-                for g, r in zip([r for r in o.records if not r.again],
-                                [r for r in w.records if not r.again], strict=True))
+        and all(
+            case.agrees(g.value, r.value)
+            for g, r in zip(
+                [r for r in o.records if not r.again],
+                [r for r in w.records if not r.again],
+                strict=True,
+            )
+        )
         for o, w in zip(case.outcomes, case.wanted, strict=True)
     )
 
@@ -217,12 +251,16 @@ def _changed_inputs(case):
     if not changed or not _first_calls_right(case):
         return None
     names = " and ".join(changed)
-    return (Finding("inputs changed", names),
-            (f"The result is right, but {names} is not what it was before the call.",
-             "Whoever called your function still needs its arrays: the next layer reads the same "
-             "memory.",
-             f"Work on a copy, or write an expression that makes a new array (`{changed[0]} - …`, "
-             "not `-=`)."))
+    return (
+        Finding("inputs changed", names),
+        (
+            f"The result is right, but {names} is not what it was before the call.",
+            "Whoever called your function still needs its arrays: the next layer reads the same "
+            "memory.",
+            f"Work on a copy, or write an expression that makes a new array (`{changed[0]} - …`, "
+            "not `-=`).",
+        ),
+    )
 
 
 def _first_time_only(case):
@@ -231,12 +269,16 @@ def _first_time_only(case):
     for o, w in zip(case.outcomes, case.wanted, strict=True):
         for got, right in zip(o.records, w.records, strict=False):
             if got.again and not case.agrees(got.value, right.value):
-                return (Finding("first time only", got.name),
-                        (f"{got.name} is right on the first call and wrong on the second call with "
-                         "the same inputs.",
-                         "Something is remembered between calls: a changed input, a default "
-                         "argument that grows, or a variable outside the function.",
-                         "Let the result depend on the arguments alone."))
+                return (
+                    Finding("first time only", got.name),
+                    (
+                        f"{got.name} is right on the first call and wrong on the second call with "
+                        "the same inputs.",
+                        "Something is remembered between calls: a changed input, a default "
+                        "argument that grows, or a variable outside the function.",
+                        "Let the result depend on the arguments alone.",
+                    ),
+                )
     return None
 
 
@@ -244,12 +286,19 @@ def _first_time_only(case):
 
 
 _FACTOR_WHY = {
-    "-1": ("The sign is turned everywhere.",
-           "Follow the minus signs through the derivation one by one."),
-    "1/N": ("The 1/N of a mean loss is applied once, in the loss's own backward; no layer divides "
-            "by N.", "Look for a mean where a sum belongs, or a division by the batch size."),
-    "N": ("The result grew with the number of samples N.",
-          "Look for a sum where a mean belongs, or for a batch that is counted N times."),
+    "-1": (
+        "The sign is turned everywhere.",
+        "Follow the minus signs through the derivation one by one.",
+    ),
+    "1/N": (
+        "The 1/N of a mean loss is applied once, in the loss's own backward; no layer divides "
+        "by N.",
+        "Look for a mean where a sum belongs, or a division by the batch size.",
+    ),
+    "N": (
+        "The result grew with the number of samples N.",
+        "Look for a sum where a mean belongs, or for a batch that is counted N times.",
+    ),
     "2": ("A factor 2 too many.", "Where does a 2 come in: from a square, or from 2h?"),
     "1/2": ("A factor 2 is missing.", "Look for a square whose derivative lost its 2."),
 }
@@ -267,10 +316,14 @@ def _factor(case):
     words = _common_factor(case, lambda e: e.want)
     if words in (None, "1"):
         return None
-    why, look = _FACTOR_WHY.get(words, ("Every entry is off by the same factor.",
-                                        f"Where could a factor of {words} come from?"))
-    return (Finding("factor", case.variable, words),
-            (f"Your {case.variable} {_factor_words(words)}.", why, look))
+    why, look = _FACTOR_WHY.get(
+        words,
+        ("Every entry is off by the same factor.", f"Where could a factor of {words} come from?"),
+    )
+    return (
+        Finding("factor", case.variable, words),
+        (f"Your {case.variable} {_factor_words(words)}.", why, look),
+    )
 
 
 def _common_factor(case, base):
@@ -320,61 +373,121 @@ def _zero_or_constant(case):
     if np.isnan(first):
         return None
     if first == 0:
-        return (Finding("constant", case.variable, 0.0),
-                (f"Your {case.variable} is 0 in every case.", "Nothing reaches it.",
-                 "Is it filled after it was made, and is what you return the array you filled?"))
-    return (Finding("constant", case.variable, float(first)),
-            (f"Your {case.variable} is {first:.6g} in every case, whatever goes in.",
-             "The answer must depend on the inputs.",
-             "Is a number from a worked example written into the code?"))
+        return (
+            Finding("constant", case.variable, 0.0),
+            (
+                f"Your {case.variable} is 0 in every case.",
+                "Nothing reaches it.",
+                "Is it filled after it was made, and is what you return the array you filled?",
+            ),
+        )
+    return (
+        Finding("constant", case.variable, float(first)),
+        (
+            f"Your {case.variable} is {first:.6g} in every case, whatever goes in.",
+            "The answer must depend on the inputs.",
+            "Is a number from a worked example written into the code?",
+        ),
+    )
 
 
 _TRANSFORMS = {
-    "transposed": (lambda w: w.T if w.ndim == 2 else None,
-                   "is the transpose of the right one",
-                   "Rows and columns are exchanged.",
-                   "A gradient has the shape of its variable, and entry (i, j) belongs to (i, j)."),
-    "rows reversed": (lambda w: w[::-1] if w.ndim else None, "has the right rows in reverse order",
-                      "The values are right, their order is not.",
-                      "Look at the direction of your loop or list."),
-    "columns reversed": (lambda w: w[:, ::-1] if w.ndim == 2 else None,
-                         "has the right columns in reverse order",
-                         "The values are right, their order is not.", "Look at the column index."),
-    "absolute value": (np.abs, "has the right sizes, but every sign is positive",
-                       "A gradient's sign says which way to go.", "Where do the signs get lost?"),
-    "squared": (np.square, "is the square of the right one", "One factor is there twice.",
-                "Look for a product with itself."),
-    "square root": (lambda w: np.sqrt(np.abs(w)), "is the square root of the right one",
-                    "", "Look for a root that does not belong there."),
-    "reciprocal": (lambda w: 1 / w, "is 1 divided by the right one",
-                   "A ratio is upside down.", "Which change belongs on top?"),
-    "clipped": (lambda w: np.maximum(w, 0), "is 0 wherever it ought to be negative",
-                "Gradients may be negative.", "Look for a maximum with 0."),
-    "normalised": (lambda w: w / np.linalg.norm(w), "points the right way but has length 1",
-                   "The size of a gradient matters as much as its direction.",
-                   "Look for a division by a norm."),
-    "cumulative": (lambda w: np.cumsum(w, axis=0) if w.ndim else None,
-                   "adds up along its first axis as it goes (a running sum of the right values)",
-                   "Each entry stands on its own.", "Look for a variable that is never set back."),
-    "sign only": (np.sign, "keeps only the sign of the right one",
-                  "The size of a gradient matters too.", "Look for a sign or a comparison."),
-    "diagonal only": (lambda w: np.diag(np.diag(w)) if w.ndim == 2 else None,
-                      "is right on its diagonal and 0 elsewhere",
-                      "Every pair of row and column contributes.",
-                      "Do two loops run with one index?"),
-    "clipped to 1": (lambda w: np.clip(w, -1, 1), "is the right one cut to the range -1 to 1", "",
-                     "Look for a clip."),
-    "rolled": (lambda w: np.roll(w, 1, axis=0) if w.ndim else None,
-               "is shifted by one along its first axis", "Values stand one place too late.",
-               "Look for an index that is one off."),
-    "rolled back": (lambda w: np.roll(w, -1, axis=0) if w.ndim else None,
-                    "is shifted by one along its first axis", "Values stand one place too early.",
-                    "Look for an index that is one off."),
+    "transposed": (
+        lambda w: w.T if w.ndim == 2 else None,
+        "is the transpose of the right one",
+        "Rows and columns are exchanged.",
+        "A gradient has the shape of its variable, and entry (i, j) belongs to (i, j).",
+    ),
+    "rows reversed": (
+        lambda w: w[::-1] if w.ndim else None,
+        "has the right rows in reverse order",
+        "The values are right, their order is not.",
+        "Look at the direction of your loop or list.",
+    ),
+    "columns reversed": (
+        lambda w: w[:, ::-1] if w.ndim == 2 else None,
+        "has the right columns in reverse order",
+        "The values are right, their order is not.",
+        "Look at the column index.",
+    ),
+    "absolute value": (
+        np.abs,
+        "has the right sizes, but every sign is positive",
+        "A gradient's sign says which way to go.",
+        "Where do the signs get lost?",
+    ),
+    "squared": (
+        np.square,
+        "is the square of the right one",
+        "One factor is there twice.",
+        "Look for a product with itself.",
+    ),
+    "square root": (
+        lambda w: np.sqrt(np.abs(w)),
+        "is the square root of the right one",
+        "",
+        "Look for a root that does not belong there.",
+    ),
+    "reciprocal": (
+        lambda w: 1 / w,
+        "is 1 divided by the right one",
+        "A ratio is upside down.",
+        "Which change belongs on top?",
+    ),
+    "clipped": (
+        lambda w: np.maximum(w, 0),
+        "is 0 wherever it ought to be negative",
+        "Gradients may be negative.",
+        "Look for a maximum with 0.",
+    ),
+    "normalised": (
+        lambda w: w / np.linalg.norm(w),
+        "points the right way but has length 1",
+        "The size of a gradient matters as much as its direction.",
+        "Look for a division by a norm.",
+    ),
+    "cumulative": (
+        lambda w: np.cumsum(w, axis=0) if w.ndim else None,
+        "adds up along its first axis as it goes (a running sum of the right values)",
+        "Each entry stands on its own.",
+        "Look for a variable that is never set back.",
+    ),
+    "sign only": (
+        np.sign,
+        "keeps only the sign of the right one",
+        "The size of a gradient matters too.",
+        "Look for a sign or a comparison.",
+    ),
+    "diagonal only": (
+        lambda w: np.diag(np.diag(w)) if w.ndim == 2 else None,
+        "is right on its diagonal and 0 elsewhere",
+        "Every pair of row and column contributes.",
+        "Do two loops run with one index?",
+    ),
+    "clipped to 1": (
+        lambda w: np.clip(w, -1, 1),
+        "is the right one cut to the range -1 to 1",
+        "",
+        "Look for a clip.",
+    ),
+    "rolled": (
+        lambda w: np.roll(w, 1, axis=0) if w.ndim else None,
+        "is shifted by one along its first axis",
+        "Values stand one place too late.",
+        "Look for an index that is one off.",
+    ),
+    "rolled back": (
+        lambda w: np.roll(w, -1, axis=0) if w.ndim else None,
+        "is shifted by one along its first axis",
+        "Values stand one place too early.",
+        "Look for an index that is one off.",
+    ),
 }
 
 
 def _transformed(case):
     for kind, (change, what, why, look) in _TRANSFORMS.items():
+
         def base(e, change=change):
             with np.errstate(all="ignore"):
                 value = change(np.asarray(e.want, dtype=float))
@@ -385,7 +498,8 @@ def _transformed(case):
             continue
         extra = "" if words == "1" else f", times {words}"
         data = None if words == "1" else words
-        return Finding(kind, case.variable, data), (f"Your {case.variable} {what}{extra}.", why, look)
+        said = f"Your {case.variable} {what}{extra}."
+        return Finding(kind, case.variable, data), (said, why, look)
     return None
 
 
@@ -396,11 +510,16 @@ def _other_variable(case):
         words = _common_factor(case, lambda e, name=name: e.others.get(name))
         if words is not None:
             times = "" if words == "1" else f" times {words}"
-            return (Finding("variable", case.variable, name),
-                    (f"What you give as {case.variable} is {name}{times}.",
-                     "Each output belongs to its own variable.",
-                     f"The order wanted is {case.exercise.output_words}."
-                     if case.exercise.several else "Check which array goes where."))
+            return (
+                Finding("variable", case.variable, name),
+                (
+                    f"What you give as {case.variable} is {name}{times}.",
+                    "Each output belongs to its own variable.",
+                    f"The order wanted is {case.exercise.output_words}."
+                    if case.exercise.several
+                    else "Check which array goes where.",
+                ),
+            )
     return None
 
 
@@ -414,48 +533,96 @@ def _shape(case):
         return None
     v = case.variable
     ways = [
-        ("extra axis", lambda g, w: g.size == w.size and close(np.squeeze(g), np.squeeze(w)),
-         "holds the right numbers in the wrong shape",
-         "A gradient has exactly the shape of its variable.",
-         "Look for keepdims, reshape or a pair of brackets too many."),
-        ("flattened", lambda g, w: g.size == w.size and close(g.ravel(), w.ravel()),
-         "holds the right numbers in the wrong shape",
-         "A gradient has exactly the shape of its variable.", "Look for ravel or reshape."),
-        ("transposed", lambda g, w: w.ndim == 2 and close(g, w.T),
-         "is the transpose of the right one", "Rows and columns are exchanged.",
-         "Print the shapes of both factors and of the result."),
-        ("repeated", lambda g, w: _broadcasts(w, g), "repeats the right values along an extra axis",
-         "The right answer is there once, then copied.", "Look for broadcasting you did not mean."),
-        ("too short", lambda g, w: g.ndim == w.ndim == 1 and g.size < w.size
-         and (close(g, w[: g.size]) or close(g, w[w.size - g.size :])),
-         "leaves out entries at an end", "", "Count: how many entries must there be?"),
-        ("too long", lambda g, w: g.ndim == w.ndim == 1 and g.size > w.size
-         and (close(g[: w.size], w) or close(g[g.size - w.size :], w)),
-         "has entries too many at an end", "", "Count: how many entries must there be?"),
+        (
+            "extra axis",
+            lambda g, w: g.size == w.size and close(np.squeeze(g), np.squeeze(w)),
+            "holds the right numbers in the wrong shape",
+            "A gradient has exactly the shape of its variable.",
+            "Look for keepdims, reshape or a pair of brackets too many.",
+        ),
+        (
+            "flattened",
+            lambda g, w: g.size == w.size and close(g.ravel(), w.ravel()),
+            "holds the right numbers in the wrong shape",
+            "A gradient has exactly the shape of its variable.",
+            "Look for ravel or reshape.",
+        ),
+        (
+            "transposed",
+            lambda g, w: w.ndim == 2 and close(g, w.T),
+            "is the transpose of the right one",
+            "Rows and columns are exchanged.",
+            "Print the shapes of both factors and of the result.",
+        ),
+        (
+            "repeated",
+            lambda g, w: _broadcasts(w, g),
+            "repeats the right values along an extra axis",
+            "The right answer is there once, then copied.",
+            "Look for broadcasting you did not mean.",
+        ),
+        (
+            "too short",
+            lambda g, w: (
+                g.ndim == w.ndim == 1
+                and g.size < w.size
+                and (close(g, w[: g.size]) or close(g, w[w.size - g.size :]))
+            ),
+            "leaves out entries at an end",
+            "",
+            "Count: how many entries must there be?",
+        ),
+        (
+            "too long",
+            lambda g, w: (
+                g.ndim == w.ndim == 1
+                and g.size > w.size
+                and (close(g[: w.size], w) or close(g[g.size - w.size :], w))
+            ),
+            "has entries too many at an end",
+            "",
+            "Count: how many entries must there be?",
+        ),
     ]
     for kind, holds, what, why, look in ways:
         if all(holds(np.asarray(g, float), np.asarray(w, float)) for g, w in pairs):
             g, w = bad[0]
-            return (Finding(kind, v, (g.shape, w.shape)),
-                    (f"Your {v} {what}: {g.shape}, not {w.shape}.", why, look))
+            return (
+                Finding(kind, v, (g.shape, w.shape)),
+                (f"Your {v} {what}: {g.shape}, not {w.shape}.", why, look),
+            )
     for axis in range(max(g.ndim for g, _ in bad)):
         for way, kind in (("sum", "not summed"), ("mean", "not averaged")):
-            if all(g.ndim > axis and close(np.asarray(getattr(g, way)(axis=axis), float),
-                                           np.asarray(w, float)) for g, w in pairs):
+            if all(
+                g.ndim > axis
+                and close(np.asarray(getattr(g, way)(axis=axis), float), np.asarray(w, float))
+                for g, w in pairs
+            ):
                 g, w = bad[0]
-                return (Finding(kind, v, axis),
-                        (f"Your {v} still has an axis too many: {g.shape}, not {w.shape}; its {way} "
-                         f"over axis {axis} is right.",
-                         "Every sample used the same variable, so its contributions add up.",
-                         f"Which axis of {g.shape} should not be there any more?"))
-            if all(w.ndim > axis and close(np.asarray(g, float),
-                                           np.asarray(getattr(w, way)(axis=axis), float))
-                   for g, w in pairs):
-                return (Finding("summed too far", v, axis),
-                        (f"Your {v} has been reduced too far: {bad[0][0].shape}, not "
-                         f"{bad[0][1].shape}; it is the {way} of the right one over axis {axis}.",
-                         "A gradient has exactly the shape of its variable.",
-                         "Which sum or mean is one too many?"))
+                return (
+                    Finding(kind, v, axis),
+                    (
+                        f"Your {v} still has an axis too many: {g.shape}, not {w.shape}; its "
+                        f"{way} "
+                        f"over axis {axis} is right.",
+                        "Every sample used the same variable, so its contributions add up.",
+                        f"Which axis of {g.shape} should not be there any more?",
+                    ),
+                )
+            if all(
+                w.ndim > axis
+                and close(np.asarray(g, float), np.asarray(getattr(w, way)(axis=axis), float))
+                for g, w in pairs
+            ):
+                return (
+                    Finding("summed too far", v, axis),
+                    (
+                        f"Your {v} has been reduced too far: {bad[0][0].shape}, not "
+                        f"{bad[0][1].shape}; it is the {way} of the right one over axis {axis}.",
+                        "A gradient has exactly the shape of its variable.",
+                        "Which sum or mean is one too many?",
+                    ),
+                )
     return None
 
 
@@ -466,84 +633,173 @@ def _broadcasts(small, big):
         return False
 
 
-# inputs that are not used, or used in part ---------------------------------------------------------
+# inputs that are not used, or used in part --------------------------------------------------------
 
 
 _CHANGES = {
     # kind: (change of an input, what the result is right for, why, look)
-    "ignores": (np.ones_like, "if {n} is 1 everywhere: {n} itself is not used",
-                "The answer depends on {n}.", "Where does {n} enter?"),
-    "ignores (0)": (np.zeros_like, "if {n} is 0 everywhere: {n} is not used",
-                    "The answer depends on {n}.", "Where does {n} enter?"),
-    "sign of": (np.negative, "for -{n} in place of {n}", "A sign is turned.",
-                "Look at where {n} enters."),
-    "absolute value of": (np.abs, "for |{n}| in place of {n}", "The sign of {n} is lost.",
-                          "Look at where {n} enters."),
-    "square of": (np.square, "for {n} squared in place of {n}", "{n} enters twice.",
-                  "Look at where {n} enters."),
-    "rounded": (np.trunc, "for {n} without its decimals",
-                "Whole numbers lose what comes after the point.",
-                "Look for an integer array or int() that {n} is put into."),
-    "rectified": (lambda a: np.maximum(a, 0), "for max({n}, 0) in place of {n}",
-                  "Negative entries of {n} count too.", "Look at where {n} enters."),
-    "sign only": (np.sign, "for the sign of {n} in place of {n}", "The size of {n} is lost.",
-                  "Look at where {n} enters."),
-    "transposed input": (lambda a: a.T if np.ndim(a) == 2 and a.shape[0] == a.shape[1] else a,
-                         "for {n} transposed", "Rows and columns are exchanged.",
-                         "Look at where {n} enters."),
-    "reshaped input": (lambda a: a.reshape(a.T.shape).T if np.ndim(a) == 2 else a,
-                       "for {n} reshaped where it ought to be transposed",
-                       "reshape keeps the numbers in reading order and only breaks the lines "
-                       "elsewhere; it does not exchange rows and columns.", "Use `.T`."),
-    "column order": (lambda a: a.T.reshape(a.shape) if np.ndim(a) == 2 else a,
-                     "for {n} with its entries read column by column",
-                     "reshape keeps the numbers in reading order; it does not exchange rows and "
-                     "columns.", "Look for a reshape."),
-    "rows reversed": (lambda a: a[::-1] if np.ndim(a) else a, "for {n} with its rows in reverse",
-                      "Rows belong together across arrays.", "Look for an index that runs the wrong "
-                      "way."),
-    "columns reversed": (lambda a: a[:, ::-1] if np.ndim(a) == 2 else a,
-                         "for {n} with its columns in reverse", "Columns belong together across "
-                         "arrays.", "Look for an index that runs the wrong way."),
-    "flipped": (lambda a: a[::-1, ::-1] if np.ndim(a) == 2 else a,
-                "for {n} turned by half a turn", "Flipping is not transposing.",
-                "Look for flip or [::-1]."),
-    "rows shifted": (lambda a: np.roll(a, 1, axis=0) if np.ndim(a) else a,
-                     "for {n} with its rows moved by one", "Rows belong together across arrays.",
-                     "Look for an index that is one off."),
-    "rows shifted back": (lambda a: np.roll(a, -1, axis=0) if np.ndim(a) else a,
-                          "for {n} with its rows moved by one",
-                          "Rows belong together across arrays.",
-                          "Look for an index that is one off."),
-    "averaged input": (lambda a: np.full_like(a, np.mean(a)),
-                       "if every entry of {n} is replaced by their mean",
-                       "Each entry of {n} plays its own part.", "Where is {n} averaged?"),
-    "centred input": (lambda a: a - np.mean(a, axis=0), "for {n} less its mean over the rows",
-                      "Nothing is subtracted from {n} in this formula.", "Look for a mean."),
-    "scaled input": (lambda a: a / np.maximum(np.linalg.norm(a), 1e-300), "for {n} scaled to length 1",
-                     "The size of {n} matters.", "Look for a norm."),
-    "sorted input": (lambda a: np.sort(a, axis=0) if np.ndim(a) else a, "for {n} sorted",
-                     "The order of {n} matters.", "Look for sort or set."),
+    "ignores": (
+        np.ones_like,
+        "if {n} is 1 everywhere: {n} itself is not used",
+        "The answer depends on {n}.",
+        "Where does {n} enter?",
+    ),
+    "ignores (0)": (
+        np.zeros_like,
+        "if {n} is 0 everywhere: {n} is not used",
+        "The answer depends on {n}.",
+        "Where does {n} enter?",
+    ),
+    "sign of": (
+        np.negative,
+        "for -{n} in place of {n}",
+        "A sign is turned.",
+        "Look at where {n} enters.",
+    ),
+    "absolute value of": (
+        np.abs,
+        "for |{n}| in place of {n}",
+        "The sign of {n} is lost.",
+        "Look at where {n} enters.",
+    ),
+    "square of": (
+        np.square,
+        "for {n} squared in place of {n}",
+        "{n} enters twice.",
+        "Look at where {n} enters.",
+    ),
+    "rounded": (
+        np.trunc,
+        "for {n} without its decimals",
+        "Whole numbers lose what comes after the point.",
+        "Look for an integer array or int() that {n} is put into.",
+    ),
+    "rectified": (
+        lambda a: np.maximum(a, 0),
+        "for max({n}, 0) in place of {n}",
+        "Negative entries of {n} count too.",
+        "Look at where {n} enters.",
+    ),
+    "sign only": (
+        np.sign,
+        "for the sign of {n} in place of {n}",
+        "The size of {n} is lost.",
+        "Look at where {n} enters.",
+    ),
+    "transposed input": (
+        lambda a: a.T if np.ndim(a) == 2 and a.shape[0] == a.shape[1] else a,
+        "for {n} transposed",
+        "Rows and columns are exchanged.",
+        "Look at where {n} enters.",
+    ),
+    "reshaped input": (
+        lambda a: a.reshape(a.T.shape).T if np.ndim(a) == 2 else a,
+        "for {n} reshaped where it ought to be transposed",
+        "reshape keeps the numbers in reading order and only breaks the lines "
+        "elsewhere; it does not exchange rows and columns.",
+        "Use `.T`.",
+    ),
+    "column order": (
+        lambda a: a.T.reshape(a.shape) if np.ndim(a) == 2 else a,
+        "for {n} with its entries read column by column",
+        "reshape keeps the numbers in reading order; it does not exchange rows and columns.",
+        "Look for a reshape.",
+    ),
+    "rows reversed": (
+        lambda a: a[::-1] if np.ndim(a) else a,
+        "for {n} with its rows in reverse",
+        "Rows belong together across arrays.",
+        "Look for an index that runs the wrong way.",
+    ),
+    "columns reversed": (
+        lambda a: a[:, ::-1] if np.ndim(a) == 2 else a,
+        "for {n} with its columns in reverse",
+        "Columns belong together across arrays.",
+        "Look for an index that runs the wrong way.",
+    ),
+    "flipped": (
+        lambda a: a[::-1, ::-1] if np.ndim(a) == 2 else a,
+        "for {n} turned by half a turn",
+        "Flipping is not transposing.",
+        "Look for flip or [::-1].",
+    ),
+    "rows shifted": (
+        lambda a: np.roll(a, 1, axis=0) if np.ndim(a) else a,
+        "for {n} with its rows moved by one",
+        "Rows belong together across arrays.",
+        "Look for an index that is one off.",
+    ),
+    "rows shifted back": (
+        lambda a: np.roll(a, -1, axis=0) if np.ndim(a) else a,
+        "for {n} with its rows moved by one",
+        "Rows belong together across arrays.",
+        "Look for an index that is one off.",
+    ),
+    "averaged input": (
+        lambda a: np.full_like(a, np.mean(a)),
+        "if every entry of {n} is replaced by their mean",
+        "Each entry of {n} plays its own part.",
+        "Where is {n} averaged?",
+    ),
+    "centred input": (
+        lambda a: a - np.mean(a, axis=0),
+        "for {n} less its mean over the rows",
+        "Nothing is subtracted from {n} in this formula.",
+        "Look for a mean.",
+    ),
+    "scaled input": (
+        lambda a: a / np.maximum(np.linalg.norm(a), 1e-300),
+        "for {n} scaled to length 1",
+        "The size of {n} matters.",
+        "Look for a norm.",
+    ),
+    "sorted input": (
+        lambda a: np.sort(a, axis=0) if np.ndim(a) else a,
+        "for {n} sorted",
+        "The order of {n} matters.",
+        "Look for sort or set.",
+    ),
     "halved": (lambda a: a / 2, "for {n} / 2 in place of {n}", "", "Look at where {n} enters."),
     "doubled": (lambda a: a * 2, "for 2 {n} in place of {n}", "", "Look at where {n} enters."),
-    "reciprocal of": (lambda a: 1 / a, "for 1/{n} in place of {n}", "A ratio is upside down.",
-                      "Look for a division by {n}."),
-    "mean rows": (lambda a: np.broadcast_to(np.mean(a, axis=0), np.shape(a)).copy(),
-                  "if every row of {n} is replaced by their mean",
-                  "A sum of products is not the product of averages.",
-                  "Average nothing before the product."),
+    "reciprocal of": (
+        lambda a: 1 / a,
+        "for 1/{n} in place of {n}",
+        "A ratio is upside down.",
+        "Look for a division by {n}.",
+    ),
+    "mean rows": (
+        lambda a: np.broadcast_to(np.mean(a, axis=0), np.shape(a)).copy(),
+        "if every row of {n} is replaced by their mean",
+        "A sum of products is not the product of averages.",
+        "Average nothing before the product.",
+    ),
 }
 _CUTS = {
-    "first only": (lambda i: slice(0, 1), "comes from the first {thing} alone",
-                   "Look for an index 0, or a return inside the loop."),
-    "last only": (lambda i: slice(-1, None), "comes from the last {thing} alone",
-                  "Look for `=` in a loop where `+=` is needed."),
-    "last missing": (lambda i: slice(0, -1), "leaves out the last {thing}",
-                     "How far does the loop run?"),
-    "first missing": (lambda i: slice(1, None), "leaves out the first {thing}",
-                      "Where does the loop begin?"),
-    "every second": (lambda i: slice(None, None, 2), "uses only every second {thing}",
-                     "Look at the step of the slice or range."),
+    "first only": (
+        lambda i: slice(0, 1),
+        "comes from the first {thing} alone",
+        "Look for an index 0, or a return inside the loop.",
+    ),
+    "last only": (
+        lambda i: slice(-1, None),
+        "comes from the last {thing} alone",
+        "Look for `=` in a loop where `+=` is needed.",
+    ),
+    "last missing": (
+        lambda i: slice(0, -1),
+        "leaves out the last {thing}",
+        "How far does the loop run?",
+    ),
+    "first missing": (
+        lambda i: slice(1, None),
+        "leaves out the first {thing}",
+        "Where does the loop begin?",
+    ),
+    "every second": (
+        lambda i: slice(None, None, 2),
+        "uses only every second {thing}",
+        "Look at the step of the slice or range.",
+    ),
 }
 _THINGS = {"N": "sample", "D": "input feature", "M": "output"}
 
@@ -555,11 +811,20 @@ def _substitutions(case):
     for kind, (change, what, why, look) in _CHANGES.items():
         for n in names:
             if kind == "ignores" and n in ("upstream", "dY", "dA"):
-                why = ("It is the upstream gradient: by the chain rule every gradient of this step "
-                       "is proportional to it.")
-            yield (kind.split(" (")[0], n, {n: lambda e, a, change=change: change(a)},
-                   (f"Your {v} is what comes out {what.format(n=n)}.", why.format(n=n),
-                    look.format(n=n)))
+                why = (
+                    "It is the upstream gradient: by the chain rule every gradient of this step "
+                    "is proportional to it."
+                )
+            yield (
+                kind.split(" (")[0],
+                n,
+                {n: lambda e, a, change=change: change(a)},
+                (
+                    f"Your {v} is what comes out {what.format(n=n)}.",
+                    why.format(n=n),
+                    look.format(n=n),
+                ),
+            )
     letters = {n: case.exercise.axis_letters.get(n, ()) for n in names}
     for letter in dict.fromkeys("".join(map("".join, letters.values()))):
         group = {n: axes.index(letter) for n, axes in letters.items() if letter in axes}
@@ -568,20 +833,33 @@ def _substitutions(case):
             for kind, (cut, what, look) in _CUTS.items():
                 thing = _THINGS.get(letter, f"entry along {letter}")
                 of = f" of {next(iter(one))}" if len(one) < len(group) else ""
-                yield (f"{thing}: {kind}", letter, {
-                    n: lambda e, a, k=k, cut=cut: a[(slice(None),) * k + (cut(a),)]
-                    for n, k in one.items()
-                }, (f"Your {v} {what.format(thing=thing)}{of}.",
-                    f"All {letter} of them contribute.", look))
+                yield (
+                    f"{thing}: {kind}",
+                    letter,
+                    {
+                        n: lambda e, a, k=k, cut=cut: a[(slice(None),) * k + (cut(a),)]
+                        for n, k in one.items()
+                    },
+                    (
+                        f"Your {v} {what.format(thing=thing)}{of}.",
+                        f"All {letter} of them contribute.",
+                        look,
+                    ),
+                )
     for n in names:
         for other in case.leaves(case.entries[0]):
             if other in names:
                 continue
-            yield ("wrong place", (n, other),
-                   {n: lambda e, a, other=other: _as_input(case.leaves(e).get(other), a)},
-                   (f"Your {v} is what comes out for {other} in place of {n}.",
+            yield (
+                "wrong place",
+                (n, other),
+                {n: lambda e, a, other=other: _as_input(case.leaves(e).get(other), a)},
+                (
+                    f"Your {v} is what comes out for {other} in place of {n}.",
                     "Each link is evaluated at the input its own function saw.",
-                    f"Follow {n} through your code: is it replaced on the way?"))
+                    f"Follow {n} through your code: is it replaced on the way?",
+                ),
+            )
 
 
 def _as_input(value, like):
@@ -595,6 +873,7 @@ def _substituted(case):
         return None
     lead = max(case.entries, key=lambda e: e.got.size)
     for kind, data, changes, sentences in _substitutions(case):
+
         def predict(e, changes=changes):
             def safe(change, a):
                 new = change(e, a)
@@ -616,8 +895,10 @@ def _substituted(case):
         words = _common_factor(case, predict)
         if words not in (None, "1") and lead.got.size > 1:
             what, *rest = sentences
-            return (Finding(kind, case.variable, (data, words)),
-                    (f"{what[:-1]}, and then times {words}.", *rest))
+            return (
+                Finding(kind, case.variable, (data, words)),
+                (f"{what[:-1]}, and then times {words}.", *rest),
+            )
     return _exchanged_inputs(case)
 
 
@@ -625,34 +906,55 @@ def _exchanged_inputs(case):
     names = [n for n, v in case.entries[0].inputs.items() if _numeric(v)]
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
-            if _matches(case, lambda e, a=a, b=b: case.altered(
-                    e, {a: lambda _: e.inputs[b], b: lambda _: e.inputs[a]})):
-                return (Finding("inputs exchanged", case.variable, (a, b)),
-                        (f"Your {case.variable} is right for {a} and {b} exchanged.",
-                         "The two play different parts.", f"Check which of {a} and {b} goes where."))
+            if _matches(
+                case,
+                lambda e, a=a, b=b: case.altered(
+                    e, {a: lambda _: e.inputs[b], b: lambda _: e.inputs[a]}
+                ),
+            ):
+                return (
+                    Finding("inputs exchanged", case.variable, (a, b)),
+                    (
+                        f"Your {case.variable} is right for {a} and {b} exchanged.",
+                        "The two play different parts.",
+                        f"Check which of {a} and {b} goes where.",
+                    ),
+                )
     return None
 
 
-# scripts: what was remembered ----------------------------------------------------------------------
+# scripts: what was remembered ---------------------------------------------------------------------
 
 
 def _remembered(case):
     for k in (1, 2):
         if _matches(case, lambda e, k=k: e.earlier[-k] if len(e.earlier) >= k else e.want):
-            return (Finding("stale", case.variable, k),
-                    (f"Your {case.variable} still holds the value of an earlier call.",
-                     "It belongs to the newest forward and backward.",
-                     "What is kept from one call to the next, and when is it replaced?"))
-    if _matches(case, lambda e: e.want + sum(e.earlier) if all(
-            p.shape == e.want.shape for p in e.earlier) else None):
-        return (Finding("accumulated", case.variable),
-                (f"Your {case.variable} adds up over calls of backward.",
-                 "Here each backward sets its gradients afresh.",
-                 "Look for `+=` where `=` is meant."))
+            return (
+                Finding("stale", case.variable, k),
+                (
+                    f"Your {case.variable} still holds the value of an earlier call.",
+                    "It belongs to the newest forward and backward.",
+                    "What is kept from one call to the next, and when is it replaced?",
+                ),
+            )
+    if _matches(
+        case,
+        lambda e: (
+            e.want + sum(e.earlier) if all(p.shape == e.want.shape for p in e.earlier) else None
+        ),
+    ):
+        return (
+            Finding("accumulated", case.variable),
+            (
+                f"Your {case.variable} adds up over calls of backward.",
+                "Here each backward sets its gradients afresh.",
+                "Look for `+=` where `=` is meant.",
+            ),
+        )
     return None
 
 
-# made of the wrong quantities ------------------------------------------------------------------------
+# made of the wrong quantities ---------------------------------------------------------------------
 
 
 def _made_of(case):
@@ -668,17 +970,66 @@ def _made_of(case):
     symbols = case.symbols(arrays)
     v = case.variable
     got = [np.asarray(e.got, dtype=float) for e in arrays]
+    found = _one_factor_off(v, arrays, leaves)
+    if found:
+        return found
     found = expressions.find(leaves, got, symbols)
     if found:
         text = found[0] if found[1] == "1" else f"{found[1]} times {found[0]}"
-        return (Finding("equals", v, text),
-                (f"Your {v} is exactly {text}.", f"That is not how L depends on {v[1:]}."
-                 if v.startswith("d") and len(v) < 4 else "That is another quantity.",
-                 "Work out one single entry by hand and compare."))
+        return (
+            Finding("equals", v, text),
+            (
+                f"Your {v} is exactly {text}.",
+                f"That is not how L depends on {v[1:]}."
+                if v.startswith("d") and len(v) < 4
+                else "That is another quantity.",
+                "Work out one single entry by hand and compare.",
+            ),
+        )
     if any(e.got.shape != e.want.shape for e in arrays):
         return None
-    return (_differs_by(v, arrays, got, leaves, symbols) or _few_values(v, arrays)
-            or _sum_of(v, got, leaves))
+    return (
+        _differs_by(v, arrays, got, leaves, symbols)
+        or _few_values(v, arrays)
+        or _sum_of(v, got, leaves)
+    )
+
+
+def _one_factor_off(v, arrays, leaves):
+    """One known quantity missing from the product, or one too many."""
+    for name in leaves[0]:
+        parts = [one[name] for one in leaves]
+        if not any(np.ndim(p) or np.ndim(e.got) == 0 for p, e in zip(parts, arrays, strict=True)):
+            continue
+        if any(
+            e.got.shape != e.want.shape or not _broadcasts_to(p, e.want.shape)
+            for p, e in zip(parts, arrays, strict=True)
+        ):
+            continue
+        for kind, words, why, holds in (
+            (
+                "missing factor",
+                "divided by",
+                "Links multiply, and one of them is missing.",
+                lambda e, p: close(np.asarray(e.got * p, float), np.asarray(e.want, float)),
+            ),
+            (
+                "extra factor",
+                "times",
+                "A link is there that does not belong.",
+                lambda e, p: close(np.asarray(e.got, float), np.asarray(e.want * p, float)),
+            ),
+        ):
+            if all(holds(e, p) for e, p in zip(arrays, parts, strict=True)):
+                return (
+                    Finding(kind, v, name),
+                    (
+                        f"Your {v} is the right one {words} {name}.",
+                        why,
+                        "Take the links one by one.",
+                    ),
+                )
+    return None
 
 
 def _term_counted(v, leaves, differences, symbols):
@@ -695,10 +1046,14 @@ def _term_counted(v, leaves, differences, symbols):
         if len(factors) == len(leaves) > 1:
             words = name_factor(factors, symbols)
             if words:
-                return (Finding("term factor", v, (name, words)),
-                        (f"Your {v} counts the term {name} times {words}.",
-                         "It belongs in the sum exactly once.",
-                         f"Is {name} inside a loop or a mean?"))
+                return (
+                    Finding("term factor", v, (name, words)),
+                    (
+                        f"Your {v} counts the term {name} times {words}.",
+                        "It belongs in the sum exactly once.",
+                        f"Is {name} inside a loop or a mean?",
+                    ),
+                )
     return None
 
 
@@ -708,18 +1063,28 @@ def _few_values(v, arrays):
     if len(values) > 3 or len(wants) < 3 * len(values):
         return None
     words = ", ".join(f"{x:g}" for x in sorted(values))
-    return (Finding("few values", v, tuple(sorted(values))),
-            (f"Your {v} only ever takes the values {words}.", "The right one has many values.",
-             "Are numbers from worked examples written into the code?"))
+    return (
+        Finding("few values", v, tuple(sorted(values))),
+        (
+            f"Your {v} only ever takes the values {words}.",
+            "The right one has many values.",
+            "Are numbers from worked examples written into the code?",
+        ),
+    )
 
 
 def _sum_of(v, got, leaves):
     words = expressions.find_sum(leaves, got)
     if words is None:
         return None
-    return (Finding("equals", v, words),
-            (f"In every case your {v} equals {words}.", "That is another quantity.",
-             "Work the right one out at one point, by hand, and compare."))
+    return (
+        Finding("equals", v, words),
+        (
+            f"In every case your {v} equals {words}.",
+            "That is another quantity.",
+            "Work the right one out at one point, by hand, and compare.",
+        ),
+    )
 
 
 def _differs_by(v, arrays, got, leaves, symbols):
@@ -731,13 +1096,23 @@ def _differs_by(v, arrays, got, leaves, symbols):
         name, c = found
         if c.startswith("-"):
             term = name if c == "-1" else f"{c[1:]} times {name}"
-            return (Finding("missing term", v, term),
-                    (f"Your {v} is the right one less {term}.", "A term of the sum is missing.",
-                     "Does every path from the input to the result contribute?"))
+            return (
+                Finding("missing term", v, term),
+                (
+                    f"Your {v} is the right one less {term}.",
+                    "A term of the sum is missing.",
+                    "Does every path from the input to the result contribute?",
+                ),
+            )
         term = name if c == "1" else f"{c} times {name}"
-        return (Finding("extra term", v, term),
-                (f"Your {v} is the right one plus {term}.", "The sum has a term too many.",
-                 "Which path does it stand for?"))
+        return (
+            Finding("extra term", v, term),
+            (
+                f"Your {v} is the right one plus {term}.",
+                "The sum has a term too many.",
+                "Which path does it stand for?",
+            ),
+        )
     counted = _term_counted(v, [leaves[i] for i in off], [got[i] - want[i] for i in off], pick)
     if counted:
         return counted
@@ -747,34 +1122,56 @@ def _differs_by(v, arrays, got, leaves, symbols):
             return None
         masked = []
         for one, w, s in zip(leaves, want, solid, strict=True):
-            full = {n: np.broadcast_to(np.asarray(a, dtype=float), w.shape)[s]
-                    for n, a in one.items() if _broadcasts_to(a, w.shape)}
+            full = {
+                n: np.broadcast_to(np.asarray(a, dtype=float), w.shape)[s]
+                for n, a in one.items()
+                if _broadcasts_to(a, w.shape)
+            }
             masked.append(full)
         names = set.intersection(*(set(m) for m in masked))
         masked = [{n: m[n] for n in names} for m in masked]
         for words, ratio, other in (
-            ("extra factor", [g[s] / w[s] for g, w, s in zip(got, want, solid, strict=True)],
-             "times"),
-            ("missing factor", [w[s] / g[s] for g, w, s in zip(got, want, solid, strict=True)],
-             "divided by"),
+            (
+                "extra factor",
+                [g[s] / w[s] for g, w, s in zip(got, want, solid, strict=True)],
+                "times",
+            ),
+            (
+                "missing factor",
+                [w[s] / g[s] for g, w, s in zip(got, want, solid, strict=True)],
+                "divided by",
+            ),
         ):
             found = expressions.find_elementwise(masked, ratio) if names else None
             if found:
                 name, c = found
                 extra = "" if c == "1" else f" (and by a factor {c})"
-                why = ("The links of a chain multiply: one of them is missing."
-                       if words == "missing factor" else "A link is there that does not belong.")
+                why = (
+                    "The links of a chain multiply: one of them is missing."
+                    if words == "missing factor"
+                    else "A link is there that does not belong."
+                )
                 if " / " in name:
                     wrong, right = name.split(" / ")
                     if words == "missing factor":
                         wrong, right = right, wrong
-                    return (Finding("replaced factor", v, (wrong, right)),
-                            (f"Your {v} has the factor {wrong} where another, {right}, belongs"
-                             f"{extra}.", "Every link is evaluated where the forward pass was.",
-                             "Take the links one by one."))
-                return (Finding(words, v, name),
-                        (f"Your {v} is the right one {other} {name}{extra}.", why,
-                         "Take the links one by one."))
+                    return (
+                        Finding("replaced factor", v, (wrong, right)),
+                        (
+                            f"Your {v} has the factor {wrong} where another, {right}, belongs"
+                            f"{extra}.",
+                            "Every link is evaluated where the forward pass was.",
+                            "Take the links one by one.",
+                        ),
+                    )
+                return (
+                    Finding(words, v, name),
+                    (
+                        f"Your {v} is the right one {other} {name}{extra}.",
+                        why,
+                        "Take the links one by one.",
+                    ),
+                )
     return None
 
 
@@ -834,10 +1231,14 @@ def _right_but_for_entries(case):
             continue
         if all(np.array_equal(m, x) for m, x in zip(masks, expected, strict=True)):
             there = _what_stands_there(case, masks)
-            return (Finding("edge", v, where),
-                    (f"Your {v} is right except {where}{there}.",
-                     "The formula holds everywhere, so something is special about these entries.",
-                     "Try one of them by hand."))
+            return (
+                Finding("edge", v, where),
+                (
+                    f"Your {v} is right except {where}{there}.",
+                    "The formula holds everywhere, so something is special about these entries.",
+                    "Try one of them by hand.",
+                ),
+            )
     return None
 
 
@@ -849,6 +1250,7 @@ def _where(case):
     names = [n for n, a in case.leaves(case.entries[0]).items() if np.ndim(a) or _numeric(a)]
     for name in [*names, case.variable]:
         for words, holds in _CONDITIONS.items():
+
             def condition(e, name=name, holds=holds):
                 if name != case.variable and name not in case.leaves(e):
                     return None
@@ -878,31 +1280,47 @@ def _right_but_for_cases(case):
     """Failing and passing cases told apart by what is special about them."""
     right, wrong = set(), set()
     for probe, o, w in zip(case.probes, case.outcomes, case.wanted, strict=True):
-        good = o.problem is None and not o.changed and len(o.records) == len(w.records) and all(
-            case.agrees(g.value, r.value) for g, r in zip(o.records, w.records, strict=False)
+        good = (
+            o.problem is None
+            and not o.changed
+            and len(o.records) == len(w.records)
+            and all(
+                case.agrees(g.value, r.value) for g, r in zip(o.records, w.records, strict=False)
+            )
         )
         (right if good else wrong).add(probe.label)
     if not right or not wrong or right & wrong or "" in wrong:
         return None
     which = " and ".join(sorted(wrong))
     v = case.variable or case.exercise.outputs[0]
-    return (Finding("edge", v, which),
-            (f"Your {v} is right but for {which}.",
-             "The formula is the same there, so something in the code assumes otherwise.",
-             "Try that case on its own and print what comes out on the way."))
+    return (
+        Finding("edge", v, which),
+        (
+            f"Your {v} is right but for {which}.",
+            "The formula is the same there, so something in the code assumes otherwise.",
+            "Try that case on its own and print what comes out on the way.",
+        ),
+    )
 
 
 def _not_finite(case):
-    bad = [e for e in case.entries if _is_array(e) and not np.isfinite(e.got).all()
-           and np.isfinite(e.want).all()]
+    bad = [
+        e
+        for e in case.entries
+        if _is_array(e) and not np.isfinite(e.got).all() and np.isfinite(e.want).all()
+    ]
     if not bad:
         return None
     e = min(bad, key=lambda e: e.got.size)
     what = "nan" if np.isnan(e.got).any() else "infinite"
-    return (Finding("not finite", case.variable, what),
-            (f"Your {case.variable} contains {what} where every right entry is a finite number.",
-             "That comes from 0/0, a division by 0, a logarithm of 0 or an overflow.",
-             f"Find the first line that makes it, with {_show_inputs(e.inputs)}."))
+    return (
+        Finding("not finite", case.variable, what),
+        (
+            f"Your {case.variable} contains {what} where every right entry is a finite number.",
+            "That comes from 0/0, a division by 0, a logarithm of 0 or an overflow.",
+            f"Find the first line that makes it, with {_show_inputs(e.inputs)}.",
+        ),
+    )
 
 
 def _imprecise(case):
@@ -911,32 +1329,51 @@ def _imprecise(case):
         return None
     for digits in range(7):
         if _matches(case, lambda e, digits=digits: np.round(e.want, digits)):
-            return (Finding("precision", case.variable, f"{digits} decimals"),
-                    (f"Your {case.variable} is the right one rounded to {digits} decimals.",
-                     "Rounded gradients lose the small ones.", "Round only when you print."))
+            return (
+                Finding("precision", case.variable, f"{digits} decimals"),
+                (
+                    f"Your {case.variable} is the right one rounded to {digits} decimals.",
+                    "Rounded gradients lose the small ones.",
+                    "Round only when you print.",
+                ),
+            )
     if _matches(case, lambda e: np.trunc(e.want)):
-        return (Finding("precision", case.variable, "whole numbers"),
-                (f"Your {case.variable} has lost everything after the decimal point.",
-                 "An integer array cuts off what is put into it.",
-                 "Which array was made from integers?"))
+        return (
+            Finding("precision", case.variable, "whole numbers"),
+            (
+                f"Your {case.variable} has lost everything after the decimal point.",
+                "An integer array cuts off what is put into it.",
+                "Which array was made from integers?",
+            ),
+        )
     errors = [
         np.max(np.abs(e.got - e.want)) / max(np.max(np.abs(e.want)), 1e-12)
-        for e in arrays if e.want.size
+        for e in arrays
+        if e.want.size
     ]
     worst = max(errors, default=np.inf)
     for c, words in ((0.5, "1/2"), (2.0, "2"), (-1.0, "-1")):
         if all(np.allclose(e.got, c * e.want, rtol=1e-3, atol=1e-6) for e in arrays):
-            return (Finding("factor", case.variable, f"about {words}"),
-                    (f"Your {case.variable} is about {words} times the right one.",
-                     "It is not exactly that, so a step size is involved.",
-                     "How far apart are the points you compare, and what do you divide by?"))
+            return (
+                Finding("factor", case.variable, f"about {words}"),
+                (
+                    f"Your {case.variable} is about {words} times the right one.",
+                    "It is not exactly that, so a step size is involved.",
+                    "How far apart are the points you compare, and what do you divide by?",
+                ),
+            )
     if not worst < 0.03:
         return None
-    return (Finding("precision", case.variable, float(f"{worst:.1g}")),
-            (f"Your {case.variable} is close but not equal: off by up to {worst:.1g} of its size.",
-             "An exact formula in float64 agrees to about 15 digits; this looks like a step that is "
-             "too coarse, a rounded constant or float32 on the way.",
-             "Which number in your code is an approximation?"))
+    return (
+        Finding("precision", case.variable, float(f"{worst:.1g}")),
+        (
+            f"Your {case.variable} is close but not equal: off by up to {worst:.1g} of its size.",
+            "An exact formula in float64 agrees to about 15 digits; this looks like a step that "
+            "is "
+            "too coarse, a rounded constant or float32 on the way.",
+            "Which number in your code is an approximation?",
+        ),
+    )
 
 
 def _right_from_the_start(case):
@@ -946,10 +1383,15 @@ def _right_from_the_start(case):
         return None
     starts = {int(np.argmax(_wrong_mask(case, e))) for e in arrays if _wrong_mask(case, e).any()}
     if len(starts) == 1 and (k := starts.pop()) > 0:
-        return (Finding("prefix", case.variable, k),
-                (f"Your {case.variable} is right up to entry {k - 1} and wrong from entry {k} on, "
-                 "in every case that fails.", "Something carries over from one entry to the next.",
-                 f"Compute entry {k} on its own and compare."))
+        return (
+            Finding("prefix", case.variable, k),
+            (
+                f"Your {case.variable} is right up to entry {k - 1} and wrong from entry {k} on, "
+                "in every case that fails.",
+                "Something carries over from one entry to the next.",
+                f"Compute entry {k} on its own and compare.",
+            ),
+        )
     return None
 
 
@@ -958,10 +1400,15 @@ def _wrong_and_changed(case):
     if not changed:
         return None
     names = " and ".join(changed)
-    return (Finding("inputs changed", case.variable, names),
-            (f"Your {case.variable} has other values, and {names} is not what it was before the "
-             "call.", "What is written into an input on the way changes all that is read from it "
-             "later.", f"Work on a copy of {changed[0]}."))
+    return (
+        Finding("inputs changed", case.variable, names),
+        (
+            f"Your {case.variable} has other values, and {names} is not what it was before the "
+            "call.",
+            "What is written into an input on the way changes all that is read from it later.",
+            f"Work on a copy of {changed[0]}.",
+        ),
+    )
 
 
 def _local_derivative(case):
@@ -974,13 +1421,20 @@ def _local_derivative(case):
         return None
     k = int(np.argmax(np.abs(e.got - e.want)))
     slope, right = e.got.flat[k] / upstream.flat[k], e.want.flat[k] / upstream.flat[k]
-    at = ", ".join(f"{n} = {v.flat[k]:.6g}" for n, v in e.inputs.items()
-                   if n != "upstream" and np.shape(v) == e.got.shape)
-    return (Finding("local derivative", case.variable, at),
-            (f"Your {case.variable} is proportional to upstream, as it must be; it is the local "
-             f"derivative that is off: at {at} yours is {slope:.6g}, and {right:.6g} is right.",
-             "The local derivative is how fast the output moves when the input is nudged.",
-             "Take the links one by one, at this point, with a calculator."))
+    at = ", ".join(
+        f"{n} = {v.flat[k]:.6g}"
+        for n, v in e.inputs.items()
+        if n != "upstream" and np.shape(v) == e.got.shape
+    )
+    return (
+        Finding("local derivative", case.variable, at),
+        (
+            f"Your {case.variable} is proportional to upstream, as it must be; it is the local "
+            f"derivative that is off: at {at} yours is {slope:.6g}, and {right:.6g} is right.",
+            "The local derivative is how fast the output moves when the input is nudged.",
+            "Take the links one by one, at this point, with a calculator.",
+        ),
+    )
 
 
 # experiments: how the attempt behaves ------------------------------------------------------------
@@ -988,15 +1442,20 @@ def _local_derivative(case):
 
 def _experiments(case):
     """Runs the attempt on changed inputs and compares how it responds with how it must."""
-    probe = next((p for p, o in zip(case.probes, case.outcomes, strict=True)
-                  if o.problem is None and not p.label), None)
+    probe = next(
+        (
+            p
+            for p, o in zip(case.probes, case.outcomes, strict=True)
+            if o.problem is None and not p.label
+        ),
+        None,
+    )
     if probe is None:
         return None
     names = [n for n, v in inputs_of(probe, case.exercise).items() if _numeric(v)]
     rng = np.random.default_rng(5)
     for n in names:
-        found = (_depends(case, probe, n, rng) or _scales(case, probe, n)
-                 or _spreads(case, probe, n))
+        found = _depends(case, probe, n, rng) or _scales(case, probe, n) or _spreads(case, probe, n)
         if found:
             return found
     return None
@@ -1028,13 +1487,23 @@ def _depends(case, probe, n, rng):
         return None
     v = case.variable
     if got.shape == got_after.shape and close(got, got_after) and not close(want, want_after):
-        return (Finding("independent", v, n),
-                (f"Your {v} does not change when {n} changes.", f"It must depend on {n}.",
-                 f"Where does {n} enter?"))
+        return (
+            Finding("independent", v, n),
+            (
+                f"Your {v} does not change when {n} changes.",
+                f"It must depend on {n}.",
+                f"Where does {n} enter?",
+            ),
+        )
     if close(want, want_after) and not close(got, got_after):
-        return (Finding("depends", v, n),
-                (f"Your {v} changes when {n} changes, but the right one does not depend on {n}.",
-                 "", f"Where does {n} enter?"))
+        return (
+            Finding("depends", v, n),
+            (
+                f"Your {v} changes when {n} changes, but the right one does not depend on {n}.",
+                "",
+                f"Where does {n} enter?",
+            ),
+        )
     return None
 
 
@@ -1045,27 +1514,35 @@ def _degree(before, after):
     return None if k is None or abs(k - round(k)) > 1e-6 else round(k)
 
 
-_TIMES = {0: "stays as it is", 1: "doubles", 2: "becomes 4 times as large",
-          3: "becomes 8 times as large", -1: "halves"}
+_TIMES = {
+    0: "stays as it is",
+    1: "doubles",
+    2: "becomes 4 times as large",
+    3: "becomes 8 times as large",
+    -1: "halves",
+}
 
 
 def _scales(case, probe, n):
     got, want = _both(case, probe)
     doubled = substitute(
-        probe, case.exercise, n,
-        lambda a: a * 2 if isinstance(a, np.ndarray) else type(a)(a * 2))
+        probe, case.exercise, n, lambda a: a * 2 if isinstance(a, np.ndarray) else type(a)(a * 2)
+    )
     got_after, want_after = _both(case, doubled)
     if any(x is None for x in (got, want, got_after, want_after)):
         return None
     must, does = _degree(want, want_after), _degree(got, got_after)
     if must is None or must == does:
         return None
-    behaves = _TIMES.get(does, "changes in another way")
-    return (Finding("scaling", case.variable, (n, must, does)),
-            (f"When {n} is doubled, the right {case.variable} {_TIMES.get(must, f'grows 2^{must}')}; "
-             f"yours {behaves}.",
-             f"{case.variable} is proportional to {n}." if must == 1 else "",
-             f"Is there a term without {n}, or one with {n} too many times?"))
+    behaves, wanted = _TIMES.get(does, "changes in another way"), _TIMES.get(must, "changes")
+    return (
+        Finding("scaling", case.variable, (n, must, does)),
+        (
+            f"When {n} is doubled, the right {case.variable} {wanted}; yours {behaves}.",
+            f"{case.variable} is proportional to {n}." if must == 1 else "",
+            f"Is there a term without {n}, or one with {n} too many times?",
+        ),
+    )
 
 
 def _spreads(case, probe, n):
@@ -1089,15 +1566,23 @@ def _spreads(case, probe, n):
     moved = (np.abs(got_after - got).reshape(len(got), -1) > scale).any(axis=1)
     must = (np.abs(want_after - want).reshape(len(want), -1) > scale).any(axis=1)
     if (moved & ~must).any():
-        return (Finding("mixes", case.variable, n),
-                (f"Changing the last row of {n} changes other rows of your {case.variable} too.",
-                 "Each row depends on its own row alone.",
-                 "Look for a sum, mean or maximum over the whole array."))
+        return (
+            Finding("mixes", case.variable, n),
+            (
+                f"Changing the last row of {n} changes other rows of your {case.variable} too.",
+                "Each row depends on its own row alone.",
+                "Look for a sum, mean or maximum over the whole array.",
+            ),
+        )
     if (must & ~moved).any():
-        return (Finding("blind", case.variable, n),
-                (f"Changing the last row of {n} does not change that row of your "
-                 f"{case.variable}.", f"Every row of {n} must reach its row of the result.",
-                 "How far does the loop or slice run?"))
+        return (
+            Finding("blind", case.variable, n),
+            (
+                f"Changing the last row of {n} does not change that row of your {case.variable}.",
+                f"Every row of {n} must reach its row of the result.",
+                "How far does the loop or slice run?",
+            ),
+        )
     return None
 
 
@@ -1110,8 +1595,12 @@ def _show(value):
     array = np.asarray(value)
     if array.size > 12:
         return f"an array {array.shape}"
-    return np.array2string(array.astype(float) if array.dtype.kind in "iuf" else array,
-                           precision=6, separator=", ", suppress_small=True).replace("\n", "")
+    return np.array2string(
+        array.astype(float) if array.dtype.kind in "iuf" else array,
+        precision=6,
+        separator=", ",
+        suppress_small=True,
+    ).replace("\n", "")
 
 
 def _show_inputs(inputs):
@@ -1120,23 +1609,34 @@ def _show_inputs(inputs):
 
 def _plain_words(case):
     if not case.entries:
-        return (Finding("values", case.exercise.outputs[0]),
-                ("The results differ from the right ones.", "", ""))
+        return (
+            Finding("values", case.exercise.outputs[0]),
+            ("The results differ from the right ones.", "", ""),
+        )
     wrong = [e for e in case.entries if case.wrong(e)] or case.entries
     e = min(wrong, key=lambda e: e.want.size + size_of(e.inputs))
     v = case.variable
     if _is_array(e) and e.got.shape != e.want.shape:
-        return (Finding("shape", v, (e.got.shape, e.want.shape)),
-                (f"Your {v} has shape {e.got.shape}, but it must be {e.want.shape}.",
-                 "A gradient has exactly the shape of its variable." if v.startswith("d") else "",
-                 "Print the shape of everything that goes into it."))
+        return (
+            Finding("shape", v, (e.got.shape, e.want.shape)),
+            (
+                f"Your {v} has shape {e.got.shape}, but it must be {e.want.shape}.",
+                "A gradient has exactly the shape of its variable." if v.startswith("d") else "",
+                "Print the shape of everything that goes into it.",
+            ),
+        )
     what = f"Your {v} has the right shape but other values."
     if e.want.size == 1:
         what = f"Your {v} is {_show(e.got)} where {_show(e.want)} is right."
-    return (Finding("values", v),
-            (what, "",
-             f"The smallest case that fails: {_show_inputs(e.inputs)} gives {_show(e.got)}, "
-             f"and {_show(e.want)} is right."))
+    return (
+        Finding("values", v),
+        (
+            what,
+            "",
+            f"The smallest case that fails: {_show_inputs(e.inputs)} gives {_show(e.got)}, "
+            f"and {_show(e.want)} is right.",
+        ),
+    )
 
 
 def _own_explanation(case):
@@ -1148,8 +1648,8 @@ def _own_explanation(case):
         if o.problem or not all(isinstance(r.value, np.ndarray) for r in o.records):
             return None
         if len(o.records) == len(w.records) and all(
-                case.agrees(g.value, r.value)
-                for g, r in zip(o.records, w.records, strict=True)):
+            case.agrees(g.value, r.value) for g, r in zip(o.records, w.records, strict=True)
+        ):
             continue
         with np.errstate(all="ignore"):
             one = case.exercise.explain(probe, o, w)
@@ -1160,8 +1660,25 @@ def _own_explanation(case):
 
 
 PATTERNS = (
-    _wrong_number_of_members, _odd_results, _changed_inputs, _first_time_only, _zero_or_constant,
-    _own_explanation, _factor, _shape, _transformed, _other_variable, _remembered, _substituted,
-    _made_of, _imprecise, _right_but_for_entries, _right_but_for_cases, _not_finite,
-    _right_from_the_start, _wrong_and_changed, _experiments, _local_derivative,
+    _wrong_number_of_members,
+    _odd_results,
+    _changed_inputs,
+    _first_time_only,
+    _zero_or_constant,
+    _own_explanation,
+    _right_but_for_cases,
+    _factor,
+    _shape,
+    _transformed,
+    _other_variable,
+    _remembered,
+    _substituted,
+    _made_of,
+    _imprecise,
+    _right_but_for_entries,
+    _not_finite,
+    _right_from_the_start,
+    _wrong_and_changed,
+    _experiments,
+    _local_derivative,
 )

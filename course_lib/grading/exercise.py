@@ -59,8 +59,26 @@ class Exercise:
 
     kind = "code"
 
-    def __init__(self, solution, *, points, probes, title, outputs, hints, starter, sequence,
-                 blind_spots, rtol, atol, seconds, accept, ingredients, explain, minutes):
+    def __init__(
+        self,
+        solution,
+        *,
+        points,
+        probes,
+        title,
+        outputs,
+        hints,
+        starter,
+        sequence,
+        blind_spots,
+        rtol,
+        atol,
+        seconds,
+        accept,
+        ingredients,
+        explain,
+        minutes,
+    ):
         self.solution = solution
         self.name = solution.__name__
         self.module = solution.__module__
@@ -152,8 +170,16 @@ class Exercise:
         """The letters the docstring gives to axes: {"dY": ("N", "M")}."""
         text = inspect.getdoc(self.solution) or ""
         if self.is_class:
-            text = "\n".join([text, *(inspect.getdoc(m) or "" for m in vars(self.solution).values()
-                                      if inspect.isfunction(m))])
+            text = "\n".join(
+                [
+                    text,
+                    *(
+                        inspect.getdoc(m) or ""
+                        for m in vars(self.solution).values()
+                        if inspect.isfunction(m)
+                    ),
+                ]
+            )
         found = re.findall(r"\b(\w+)(?:: [^()\n]*)? \(([A-Z](?:, ?[A-Z])*),?\)", text)
         return {name: tuple(re.findall(r"[A-Z]", axes)) for name, axes in found}
 
@@ -194,9 +220,24 @@ def _gap(node, lines):
     return "\n".join([*kept, f"{indent}{PLACEHOLDER}", f"{indent}raise NotImplementedError"]) + "\n"
 
 
-def exercise(*, points, probes, title="", outputs=(), hints=(), starter=None, sequence=False,
-             blind_spots=(), rtol=1e-9, atol=1e-12, seconds=5.0, accept=None, ingredients=None,
-             explain=None, minutes=5):
+def exercise(
+    *,
+    points,
+    probes,
+    title="",
+    outputs=(),
+    hints=(),
+    starter=None,
+    sequence=False,
+    blind_spots=(),
+    rtol=1e-9,
+    atol=1e-12,
+    seconds=5.0,
+    accept=None,
+    ingredients=None,
+    explain=None,
+    minutes=5,
+):
     """Makes an exercise of the decorated reference solution (a function or a class).
 
     points: 1 to 5. probes: a list of argument tuples, `Call` or `Script`, or a function of an
@@ -217,10 +258,24 @@ def exercise(*, points, probes, title="", outputs=(), hints=(), starter=None, se
 
     def make(solution):
         return register(
-            Exercise(solution, points=points, probes=probes, title=title, outputs=tuple(outputs),
-                     hints=hints, starter=starter, sequence=sequence, blind_spots=blind_spots,
-                     rtol=rtol, atol=atol, seconds=seconds, accept=accept,
-                     ingredients=ingredients, explain=explain, minutes=minutes)
+            Exercise(
+                solution,
+                points=points,
+                probes=probes,
+                title=title,
+                outputs=tuple(outputs),
+                hints=hints,
+                starter=starter,
+                sequence=sequence,
+                blind_spots=blind_spots,
+                rtol=rtol,
+                atol=atol,
+                seconds=seconds,
+                accept=accept,
+                ingredients=ingredients,
+                explain=explain,
+                minutes=minutes,
+            )
         )
 
     return make

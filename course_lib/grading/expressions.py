@@ -54,19 +54,33 @@ def name_factor(factors, symbols):
     with np.errstate(all="ignore"):
         for name, v in usable.items():
             forms = {
-                name: v, f"1/{name}": 1 / v, f"-{name}": -v, f"-1/{name}": -1 / v,
-                f"2{name}": 2 * v, f"2/{name}": 2 / v, f"1/(2{name})": 1 / (2 * v),
-                f"{name}^2": v * v, f"1/{name}^2": 1 / (v * v), f"({name} - 1)": v - 1,
-                f"1/({name} - 1)": 1 / (v - 1), f"(1 - {name})": 1 - v, f"(1 + {name})": 1 + v,
-                f"sqrt({name})": np.sqrt(v), f"1/sqrt({name})": 1 / np.sqrt(v),
-                f"({name} - 1)/{name}": (v - 1) / v, f"({name} + 1)/{name}": (v + 1) / v,
+                name: v,
+                f"1/{name}": 1 / v,
+                f"-{name}": -v,
+                f"-1/{name}": -1 / v,
+                f"2{name}": 2 * v,
+                f"2/{name}": 2 / v,
+                f"1/(2{name})": 1 / (2 * v),
+                f"{name}^2": v * v,
+                f"1/{name}^2": 1 / (v * v),
+                f"({name} - 1)": v - 1,
+                f"1/({name} - 1)": 1 / (v - 1),
+                f"(1 - {name})": 1 - v,
+                f"(1 + {name})": 1 + v,
+                f"sqrt({name})": np.sqrt(v),
+                f"1/sqrt({name})": 1 / np.sqrt(v),
+                f"({name} - 1)/{name}": (v - 1) / v,
+                f"({name} + 1)/{name}": (v + 1) / v,
             }
             for words, form in forms.items():
                 if _is(factors, form):
                     return words
         for (a, va), (b, vb) in itertools.permutations(usable.items(), 2):
-            for words, form in ((f"{a}*{b}", va * vb), (f"{a}/{b}", va / vb),
-                                (f"1/({a}*{b})", 1 / (va * vb))):
+            for words, form in (
+                (f"{a}*{b}", va * vb),
+                (f"{a}/{b}", va / vb),
+                (f"1/({a}*{b})", 1 / (va * vb)),
+            ):
                 if _is(factors, form):
                     return words
     return None
@@ -83,17 +97,24 @@ def _stack(leaves, targets):
         if name not in names:
             continue
         try:
-            parts = [np.broadcast_to(one[name], t.shape).ravel()
-                     for one, t in zip(leaves, targets, strict=True)]
+            parts = [
+                np.broadcast_to(one[name], t.shape).ravel()
+                for one, t in zip(leaves, targets, strict=True)
+            ]
         except ValueError:
             continue
         columns[name] = np.concatenate(parts)
     if len(columns) < 7:
-        for name in [n for n in leaves[0] if n in names and all(
-                one[n].ndim and one[n].size for one in leaves)]:
+        for name in [
+            n
+            for n in leaves[0]
+            if n in names and all(one[n].ndim and one[n].size for one in leaves)
+        ]:
             for way in ("sum", "mean"):
-                parts = [np.full(t.size, getattr(one[name], way)())
-                         for one, t in zip(leaves, targets, strict=True)]
+                parts = [
+                    np.full(t.size, getattr(one[name], way)())
+                    for one, t in zip(leaves, targets, strict=True)
+                ]
                 columns[f"{name}.{way}()"] = np.concatenate(parts)
     return columns, np.concatenate([t.ravel() for t in targets])
 
@@ -137,8 +158,11 @@ def find_elementwise(leaves, targets, banned=()):
     with np.errstate(all="ignore"):
         names, rows = _candidates(columns)
         fits = _fitting(rows, target)
-    hits = [(abs(c - 1) > 1e-7, k) for k, c in enumerate(fits)
-            if np.isfinite(c) and names[k] not in banned]
+    hits = [
+        (abs(c - 1) > 1e-7, k)
+        for k, c in enumerate(fits)
+        if np.isfinite(c) and names[k] not in banned
+    ]
     if not hits:
         return None
     k = min(hits)[1]
@@ -167,13 +191,16 @@ def find_sum(leaves, targets):
         small = gram[groups[:, :, None], groups[:, None, :]] + 1e-13 * np.eye(many)
         coefficients = np.linalg.solve(small, right[groups][..., None])[..., 0]
         left = energy - np.einsum("ij,ij->i", coefficients, right[groups])
-        for k in np.argsort(left)[:5]:
+        found = []
+        for k in np.argsort(left)[:40]:
             if left[k] > 1e-9 * energy:
                 break
             group = rows[groups[k]].T
             c, *_ = np.linalg.lstsq(group, target, rcond=None)
             if close(target, group @ c) and np.abs(c).max() < 1e4 and np.abs(c).min() > 1e-6:
-                return _sum_words(c, [names[i] for i in groups[k]])
+                found.append(_sum_words(c, [names[i] for i in groups[k]]))
+        if found:
+            return min(found, key=len)
     return None
 
 
@@ -204,7 +231,11 @@ def _unary(name, a):
 
 
 _OPERATIONS = {
-    "*": np.multiply, "+": np.add, "-": np.subtract, "/": np.divide, "@": np.matmul,
+    "*": np.multiply,
+    "+": np.add,
+    "-": np.subtract,
+    "/": np.divide,
+    "@": np.matmul,
     "outer": np.outer,
 }
 
@@ -246,8 +277,10 @@ def _products(first, shape):
                 for axis in range(result.ndim):
                     for way in ("sum", "mean"):
                         if result.shape[:axis] + result.shape[axis + 1 :] == shape:
-                            yield (f"({u} {op} {v}).{way}(axis={axis})",
-                                   ("two", op, ru, rv, (way, axis)))
+                            yield (
+                                f"({u} {op} {v}).{way}(axis={axis})",
+                                ("two", op, ru, rv, (way, axis)),
+                            )
 
 
 def _evaluate(recipe, leaves):
@@ -272,8 +305,9 @@ def find(leaves, targets, symbols, banned=()):
     `name_factor`. banned: expressions never to be named. Cases with a factor other than 1 are
     believed only where the factor has a name.
     """
-    return (find_elementwise(leaves, targets, banned)
-            or _find_matrices(leaves, targets, symbols, banned))
+    return find_elementwise(leaves, targets, banned) or _find_matrices(
+        leaves, targets, symbols, banned
+    )
 
 
 def _find_matrices(leaves, targets, symbols, banned):

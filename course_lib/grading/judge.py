@@ -1,6 +1,8 @@
 """Judging: from an attempt to a verdict."""
 
+import contextlib
 import inspect
+import io
 import time
 import types
 import warnings
@@ -28,7 +30,8 @@ class _Prepared:
         for probe, outcome in zip(self.probes, self.wanted, strict=True):
             if outcome.problem:
                 raise RuntimeError(
-                    f"the reference solution of {exercise.name} raises on {probe}: {outcome.problem}"
+                    f"the reference solution of {exercise.name} raises on {probe}: "
+                    f"{outcome.problem}"
                 )
         self._mistakes = {}
 
@@ -78,6 +81,17 @@ def is_starter(exercise, attempt):
 # judging ---------------------------------------------------------------------------------------
 
 
+class _Printed(io.StringIO):
+    """Keeps the beginning of what is printed."""
+
+    LIMIT = 2000
+
+    def write(self, text):
+        room = self.LIMIT - self.tell()
+        super().write(text[:room] if room > 0 else "")
+        return len(text)
+
+
 def judge(exercise, attempt, *, seed=DEFAULT_SEED):
     """The verdict on an attempt (a function or a class, as the exercise asks). Never raises.
 
@@ -86,9 +100,13 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
     """
     if not callable(attempt):
         wanted = "a class" if exercise.is_class else "a function"
-        return _verdict(exercise, "error", Finding("type", exercise.name, type(attempt).__name__),
-                        f"{exercise.name} is {wanted}, but what was handed in is of type "
-                        f"{type(attempt).__name__}. Pass the function itself, without calling it.")
+        return _verdict(
+            exercise,
+            "error",
+            Finding("type", exercise.name, type(attempt).__name__),
+            f"{exercise.name} is {wanted}, but what was handed in is of type "
+            f"{type(attempt).__name__}. Pass the function itself, without calling it.",
+        )
     if is_starter(exercise, attempt):
         return _verdict(exercise, "not attempted", None, NOT_ATTEMPTED)
     prepared = _prepare(exercise, seed)
@@ -99,30 +117,42 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
         for probe in prepared.probes:
             outcomes.append(run(probe, attempt, exercise))
 
+    printed = _Printed()
+    # Both are set for the whole process, so they are set here, in the thread that always leaves.
     try:
-        run_within(exercise.seconds, work)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a learner's nan must not warn about our arithmetic
-            return _decide(exercise, attempt, prepared, outcomes, deadline)
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run_within(exercise.seconds, work)
+            return _decide(exercise, attempt, prepared, outcomes, deadline, printed.getvalue())
     except Escaped as escaped:
         kind = type(escaped.cause).__name__
-        return _verdict(exercise, "error", Finding("error", exercise.outputs[0], (kind, "")),
-                        f"Your {exercise.name} raised {kind} in a way that could not be followed. "
-                        "Return plain numbers or arrays.")
+        return _verdict(
+            exercise,
+            "error",
+            Finding("error", exercise.outputs[0], (kind, "")),
+            f"Your {exercise.name} raised {kind} in a way that could not be followed. "
+            "Return plain numbers or arrays.",
+        )
     except TooSlow:
         at = len(outcomes)
         case = _words_for(exercise, prepared.probes[min(at, len(prepared.probes) - 1)])
         return _verdict(
-            exercise, "error", Finding("timeout", exercise.outputs[0], exercise.seconds),
+            exercise,
+            "error",
+            Finding("timeout", exercise.outputs[0], exercise.seconds),
             f"Your {exercise.name} had not finished after {exercise.seconds:g} seconds and was "
             f"stopped, at {case}. A loop that never ends is the usual cause. Which condition ends "
-            "it, and does anything in the loop change it?")
+            "it, and does anything in the loop change it?",
+        )
     except Stuck:
         return _verdict(
-            exercise, "error", Finding("timeout", exercise.outputs[0], "stuck"),
+            exercise,
+            "error",
+            Finding("timeout", exercise.outputs[0], "stuck"),
             f"Your {exercise.name} is still running and could not be stopped. Restart the kernel "
             "(Kernel, Restart Kernel); your progress is saved. Look for a loop that catches every "
-            "exception, or an array far too large.")
+            "exception, or an array far too large.",
+        )
 
 
 def _words_for(exercise, probe):
@@ -132,18 +162,19 @@ def _words_for(exercise, probe):
 
 def _verdict(exercise, status, finding, message, **details):
     points = exercise.points if status == "passed" else 0
-    return Verdict(exercise.name, status, points, exercise.points, message, finding=finding,
-                   **details)
+    return Verdict(
+        exercise.name, status, points, exercise.points, message, finding=finding, **details
+    )
 
 
-def _decide(exercise, attempt, prepared, outcomes, deadline):
+def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     probes, wanted = prepared.probes, prepared.wanted
-    printed = next((o.printed for o in outcomes if o.printed), "")
     unfinished = [o.problem and o.problem.type == "NotImplementedError" for o in outcomes]
     if all(unfinished) and not any(o.records for o in outcomes):
         return _verdict(exercise, "not attempted", None, NOT_ATTEMPTED, printed=printed)
-    refusals = [_refusal(exercise, p, o, w) for p, o, w in zip(probes, outcomes, wanted,
-                                                                 strict=True)]
+    refusals = [
+        _refusal(exercise, p, o, w) for p, o, w in zip(probes, outcomes, wanted, strict=True)
+    ]
     if not any(refusals):
         return _verdict(exercise, "passed", None, "Right.", printed=printed)
     example = _example(exercise, probes, outcomes, wanted)
@@ -151,8 +182,9 @@ def _decide(exercise, attempt, prepared, outcomes, deadline):
     for m in exercise.misconceptions:
         if _gave(exercise, probes, outcomes, prepared.mistake(m)):
             what = m.message if m.why else f"{_difference(exercise, outcomes, wanted)} {m.what}"
-            finding = Finding("misconception", example.variable if example
-                              else exercise.outputs[0], m.id)
+            finding = Finding(
+                "misconception", example.variable if example else exercise.outputs[0], m.id
+            )
             status = "failed"
             return _verdict(exercise, status, finding, what, misconception=m.id, **details)
     own = next((r for r in refusals if isinstance(r, tuple)), None)
@@ -172,8 +204,9 @@ def _decide(exercise, attempt, prepared, outcomes, deadline):
         except (TooSlow, Escaped):
             return None
 
-    case = diagnosis.Case(exercise, probes, wanted, outcomes,
-                          lambda p: run(p, exercise.solution, exercise), rerun)
+    case = diagnosis.Case(
+        exercise, probes, wanted, outcomes, lambda p: run(p, exercise.solution, exercise), rerun
+    )
     finding, sentences = diagnosis.diagnose(case)
     return _verdict(exercise, "failed", finding, " ".join(s for s in sentences if s), **details)
 
@@ -204,8 +237,11 @@ def _gave(exercise, probes, outcomes, mistaken):
 def _wrong_records(exercise, outcome, want):
     for i, right in enumerate(want.records):
         got = outcome.records[i] if i < len(outcome.records) else None
-        if got is None or got.name != right.name or not agrees(
-                got.value, right.value, exercise.rtol, exercise.atol):
+        if (
+            got is None
+            or got.name != right.name
+            or not agrees(got.value, right.value, exercise.rtol, exercise.atol)
+        ):
             yield got, right
 
 
@@ -218,8 +254,10 @@ def _difference(exercise, outcomes, wanted):
             if got is None or isinstance(got.value, Odd):
                 return f"Your {right.name} is not an array of numbers."
             if got.value.shape != right.value.shape:
-                return (f"Your {right.name} has shape {got.value.shape}, but it must be "
-                        f"{right.value.shape}.")
+                return (
+                    f"Your {right.name} has shape {got.value.shape}, but it must be "
+                    f"{right.value.shape}."
+                )
             return f"Your {right.name} has the right shape but other values."
     return f"Your {exercise.name} changed its inputs."
 
@@ -245,17 +283,18 @@ def _example(exercise, probes, outcomes, wanted):
 
 
 def _words_for_exception(exercise, attempt, probes, outcomes, broken):
-    probe, outcome = min(
-        broken, key=lambda b: size_of(inputs_of(b[0], exercise)))
+    probe, outcome = min(broken, key=lambda b: size_of(inputs_of(b[0], exercise)))
     problem = outcome.problem
     arity = _arity(exercise, attempt, probe)
     if arity:
         return arity
     if problem.type == "NotImplementedError":
         done = ", ".join(dict.fromkeys(r.name for r in outcome.records)) or "nothing"
-        return (Finding("unfinished", exercise.outputs[0], done),
-                f"{exercise.name} is not finished: a part of it still raises NotImplementedError. "
-                f"What has been reached so far: {done}.")
+        return (
+            Finding("unfinished", exercise.outputs[0], done),
+            f"{exercise.name} is not finished: a part of it still raises NotImplementedError. "
+            f"What has been reached so far: {done}.",
+        )
     where = f" in its line {problem.number}, `{problem.line}`" if problem.line else ""
     shapes = ", ".join(f"{n} is {s}" for n, s in problem.shapes)
     shapes = f" There, {shapes}." if shapes else ""
@@ -267,9 +306,13 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
         some = f" It happens only for {' and '.join(sorted(labels))}."
     says = f": {problem.message}" if problem.message else ""
     look = _HELP.get(problem.type, "Run your function on this case alone and look at that line.")
-    return (Finding("error", exercise.outputs[0], (problem.type, problem.line)),
-            f"Your {exercise.name} raised {problem.type}{where}, called with {case}{says}.".replace(
-                "..", ".") + f"{shapes}{some} {look}")
+    return (
+        Finding("error", exercise.outputs[0], (problem.type, problem.line)),
+        f"Your {exercise.name} raised {problem.type}{where}, called with {case}{says}.".replace(
+            "..", "."
+        )
+        + f"{shapes}{some} {look}",
+    )
 
 
 _HELP = {
@@ -299,9 +342,11 @@ def _arity(exercise, attempt, probe):
         inspect.signature(target).bind(*args)
     except TypeError:
         takes = str(inspect.signature(target))
-        return (Finding("arity", exercise.outputs[0], (takes, names)),
-                f"{name} is called with {len(args)} arguments, ({', '.join(names)}), but yours "
-                f"takes {takes}. Keep the parameters as the starter has them, in that order.")
+        return (
+            Finding("arity", exercise.outputs[0], (takes, names)),
+            f"{name} is called with {len(args)} arguments, ({', '.join(names)}), but yours "
+            f"takes {takes}. Keep the parameters as the starter has them, in that order.",
+        )
     except ValueError:
         return None
     return None

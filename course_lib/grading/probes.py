@@ -100,7 +100,7 @@ STOCK = {
 
 
 def realize(value):
-    """Turns plain data into what the attempt receives: fresh copies, real functions and generators."""
+    """Turns plain data into what the attempt receives: fresh copies, functions, generators."""
     if isinstance(value, Stock):
         return STOCK[value.name]
     if isinstance(value, Seed):

@@ -20,7 +20,7 @@ NOT_ANSWERED = "Not answered yet."
 
 
 def read_number(raw):
-    """The number a learner wrote: 0.5, "1/2", "-3", "3e-2". Raises ValueError that says what is off.
+    """The number a learner wrote: 0.5, "1/2", "-3", "3e-2". Raises a telling ValueError.
 
     -0 counts as 0.
     """
@@ -40,7 +40,7 @@ def read_number(raw):
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a choice: its text, what to say to whoever picks it, and whether it is right."""
+    """One option of a choice: its text, what to say to whoever picks it, whether it is right."""
 
     text: str
     feedback: str
@@ -63,8 +63,15 @@ class Question:
     def _verdict(self, status, message, kind=None, data=None):
         points = self.points if status == "passed" else 0
         finding = Finding(kind, self.name, data) if kind else None
-        return Verdict(self.name, status, points, self.points, message, finding=finding,
-                       misconception=data if kind == "misconception" else None)
+        return Verdict(
+            self.name,
+            status,
+            points,
+            self.points,
+            message,
+            finding=finding,
+            misconception=data if kind == "misconception" else None,
+        )
 
 
 class Choice(Question):
@@ -95,8 +102,12 @@ class Choice(Question):
             return self._verdict("not attempted", NOT_ANSWERED)
         letter = raw.strip().lower() if isinstance(raw, str) else None
         if letter not in tuple(self.letters):
-            return self._verdict("error", f"{raw!r} is none of the options; answer with one of "
-                                 f"{', '.join(self.letters)}.", "type", str(raw))
+            return self._verdict(
+                "error",
+                f"{raw!r} is none of the options; answer with one of {', '.join(self.letters)}.",
+                "type",
+                str(raw),
+            )
         option = self.options[self.letters.index(letter)]
         if option.right:
             return self._verdict("passed", option.feedback)
@@ -113,8 +124,9 @@ class Matrix(Question):
 
     kind = "matrix"
 
-    def __init__(self, name, *, answer, mistakes=(), rows=None, columns=None, tolerance=5e-4,
-                 **rest):
+    def __init__(
+        self, name, *, answer, mistakes=(), rows=None, columns=None, tolerance=5e-4, **rest
+    ):
         super().__init__(name, **rest)
         self.answer = np.atleast_2d(np.asarray(answer, dtype=float))
         self.mistakes = [(i, np.atleast_2d(np.asarray(a, dtype=float)), m) for i, a, m in mistakes]
@@ -130,8 +142,10 @@ class Matrix(Question):
 
     def cells(self, raw):
         """For each entry "right", "wrong" or "empty", as rows; malformed numbers are wrong."""
-        return [[self._cell(raw[i][j], self.answer[i, j]) for j in range(self.shape[1])]
-                for i in range(self.shape[0])]
+        return [
+            [self._cell(raw[i][j], self.answer[i, j]) for j in range(self.shape[1])]
+            for i in range(self.shape[0])
+        ]
 
     def _cell(self, text, want):
         if text is None or (isinstance(text, str) and not text.strip()):
@@ -145,8 +159,12 @@ class Matrix(Question):
         """The verdict on a list of rows; all entries empty is "not attempted"."""
         rows = self._as_rows(raw)
         if rows is None:
-            return self._verdict("error", f"The answer is {self.shape[0]} rows of "
-                                 f"{self.shape[1]} numbers.", "shape", None)
+            return self._verdict(
+                "error",
+                f"The answer is {self.shape[0]} rows of {self.shape[1]} numbers.",
+                "shape",
+                None,
+            )
         cells = sum(self.cells(rows), [])
         if cells.count("empty") == len(cells):
             return self._verdict("not attempted", NOT_ANSWERED)
@@ -157,13 +175,18 @@ class Matrix(Question):
                 if text not in (None, ""):
                     read_number(text)
             except ValueError as error:
-                return self._verdict("failed", f"One entry cannot be read: {error}.", "type",
-                                     str(text))
+                return self._verdict(
+                    "failed", f"One entry cannot be read: {error}.", "type", str(text)
+                )
         if "empty" in cells:
             wrong = cells.count("wrong")
             so_far = f" Of those filled in, {wrong} are not right." if wrong else ""
-            return self._verdict("failed", f"{cells.count('empty')} of {len(cells)} entries are "
-                                 f"still empty.{so_far}", "unfinished", cells.count("empty"))
+            return self._verdict(
+                "failed",
+                f"{cells.count('empty')} of {len(cells)} entries are still empty.{so_far}",
+                "unfinished",
+                cells.count("empty"),
+            )
         return self._diagnose(np.array([[read_number(t) for t in row] for row in rows]), cells)
 
     def _as_rows(self, raw):
@@ -176,7 +199,8 @@ class Matrix(Question):
         if raw and not isinstance(raw[0], (list, tuple)):
             raw = [raw]
         fits = len(raw) == self.shape[0] and all(
-            isinstance(row, (list, tuple)) and len(row) == self.shape[1] for row in raw)
+            isinstance(row, (list, tuple)) and len(row) == self.shape[1] for row in raw
+        )
         return [list(row) for row in raw] if fits else None
 
     def _is(self, got, other):
@@ -187,23 +211,35 @@ class Matrix(Question):
             if self._is(got, wrong):
                 return self._verdict("failed", message, "misconception", id)
         if self._is(got, self.answer.T):
-            return self._verdict("failed", "These are the right numbers with rows and columns "
-                                 "exchanged: the transpose.", "transposed")
+            return self._verdict(
+                "failed",
+                "These are the right numbers with rows and columns exchanged: the transpose.",
+                "transposed",
+            )
         for words, c in (("-1", -1), ("2", 2), ("1/2", 0.5)):
             if self._is(got, c * self.answer):
-                return self._verdict("failed", f"Every entry is the right one times {words}.",
-                                     "factor", words)
+                return self._verdict(
+                    "failed", f"Every entry is the right one times {words}.", "factor", words
+                )
         shape, n = self.shape, len(cells)
-        wrong = [(i, j) for i in range(shape[0]) for j in range(shape[1])
-                 if cells[i * shape[1] + j] == "wrong"]
+        wrong = [
+            (i, j)
+            for i in range(shape[0])
+            for j in range(shape[1])
+            if cells[i * shape[1] + j] == "wrong"
+        ]
         i, j = wrong[0]
         place = f"row {i + 1}, column {j + 1}" if shape[0] > 1 else f"entry {j + 1}"
-        return self._verdict("failed", f"{n - len(wrong)} of {n} entries are right. Look again at "
-                             f"{place}.", "entries", tuple(wrong))
+        return self._verdict(
+            "failed",
+            f"{n - len(wrong)} of {n} entries are right. Look again at {place}.",
+            "entries",
+            tuple(wrong),
+        )
 
 
 class Number(Question):
-    """One number. mistakes: (id, value, message). tolerance: absolute. Raw answer: text or number."""
+    """One number. mistakes: (id, value, message). tolerance: absolute. Raw: text or number."""
 
     kind = "number"
 
@@ -233,8 +269,12 @@ class Number(Question):
             return self._verdict("failed", "The size is right, the sign is not.", "factor", "-1")
         for words, c in (("twice", 2), ("half", 0.5)):
             if self.answer and abs(value - c * self.answer) <= self.tolerance:
-                return self._verdict("failed", f"That is {words} the right number: a factor 2 went "
-                                     "astray.", "factor", str(c))
+                return self._verdict(
+                    "failed",
+                    f"That is {words} the right number: a factor 2 went astray.",
+                    "factor",
+                    str(c),
+                )
         side = "too large" if value > self.answer else "too small"
         return self._verdict("failed", f"{value:g} is {side}.", "values", value)
 
@@ -250,8 +290,18 @@ class Predict(Question):
 
     kind = "predict"
 
-    def __init__(self, name, *, reveal, options=None, answer=None, mistakes=(), tolerance=5e-4,
-                 picture="", **rest):
+    def __init__(
+        self,
+        name,
+        *,
+        reveal,
+        options=None,
+        answer=None,
+        mistakes=(),
+        tolerance=5e-4,
+        picture="",
+        **rest,
+    ):
         super().__init__(name, **rest)
         self.reveal, self.picture = reveal, picture
         self.options = tuple(options or ())

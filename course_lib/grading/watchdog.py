@@ -79,8 +79,8 @@ def run_within(seconds, work):
 
     After that an exception is raised inside it, again and again until it leaves. Raises `TooSlow`
     when it left, `Stuck` when it has not left after three times the limit (one long NumPy call, or
-    a loop that swallows everything). Raises `Escaped` when the work raised. An interrupt of the caller (the notebook's stop button)
-    stops the work and is raised on.
+    a loop that swallows everything), `Escaped` when the work raised. An interrupt of the caller
+    (the notebook's stop button) stops the work and is raised on.
     """
     worker = _Worker(work)
     _start(worker)

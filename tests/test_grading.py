@@ -1,0 +1,387 @@
+"""The judge: outcomes, findings, hostile attempts, time."""
+
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import course_lib
+from course_lib import exercises, grading
+from course_lib.grading import Call, Finding, exercise
+from course_lib.grading.outcomes import Odd, agrees, plain_array
+from course_lib.grading.watchdog import Escaped, TooSlow, run_within
+from tests.answers import right, wrong
+
+NOT_SPECIFIC = {"values"}
+
+
+def of(table):
+    return [
+        pytest.param(name, f, id=f"{name}-{getattr(f, '__name__', k)}")
+        for name, attempts in table.items()
+        for k, f in enumerate(attempts)
+    ]
+
+
+# answers written without sight of the catalogue ---------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "attempt"), of(right.RIGHT))
+def test_odd_right_answer_passes(name, attempt):
+    verdict = course_lib.judge(name, attempt)
+    assert verdict.status == "passed", verdict.message
+
+
+@pytest.mark.parametrize(("name", "attempt"), of(wrong.WRONG))
+def test_uncatalogued_wrong_answer_is_refused(name, attempt):
+    verdict = course_lib.judge(name, attempt)
+    assert verdict.status in ("failed", "error")
+    assert verdict.points == 0
+    assert verdict.finding
+    assert verdict.message
+
+
+def test_uncatalogued_wrong_answers_get_specific_findings():
+    verdicts = [course_lib.judge(n, f) for n, fs in wrong.WRONG.items() for f in fs]
+    vague = [v for v in verdicts if v.finding.kind in NOT_SPECIFIC]
+    assert len(verdicts) >= 60
+    assert len(vague) <= 0.15 * len(verdicts), "\n".join(map(str, vague))
+
+
+@pytest.mark.parametrize(("name", "attempt"), of(wrong.BLIND))
+def test_stated_blind_spots_are_what_passes(name, attempt):
+    assert course_lib.judge(name, attempt).status == "passed"
+    assert exercises.find(name).blind_spots
+
+
+@pytest.mark.parametrize("name", sorted(wrong.HOSTILE))
+def test_hostile_attempts_get_a_verdict(name):
+    state = np.geterr(), sys.stdout, threading.current_thread()
+    for attempt in wrong.HOSTILE[name]:
+        verdict = course_lib.judge(name, attempt)
+        assert verdict.status in ("failed", "error", "not attempted"), attempt.__doc__
+        assert verdict.points == 0
+        assert isinstance(verdict.message, str)
+    assert (np.geterr(), sys.stdout, threading.current_thread()) == state
+
+
+# findings -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "attempt", "finding"),
+    [
+        ("weight_gradient", lambda X, dY: 3 * X.T @ dY, ("factor", "dW", "3")),
+        ("weight_gradient", lambda X, dY: X.T @ dY * X.shape[1], ("factor", "dW", "D")),
+        ("input_gradient", lambda dY, W: dY @ W.T * len(dY), ("factor", "dX", "N")),
+        ("bias_gradient", lambda dY: -dY.sum(axis=0), ("factor", "db", "-1")),
+        ("linear_forward", lambda X, W, b: np.abs(X @ W + b), ("absolute value", "Y", None)),
+        ("input_gradient", lambda dY, W: (dY @ W.T)[:, ::-1], ("columns reversed", "dX", None)),
+        (
+            "weight_gradient",
+            lambda X, dY: (X.T @ dY)[None],
+            ("extra axis", "dW", ((1, 3, 4), (3, 4))),
+        ),
+        ("weight_gradient", lambda X, dY: np.einsum("nd,nm->ndm", X, dY), ("not summed", "dW", 0)),
+        ("weight_gradient", lambda X, dY: X[:-1].T @ dY[:-1], ("sample: last missing", "dW", "N")),
+        ("sgd_step", lambda p, g, r: [a - b / r for a, b in zip(p, g, strict=True)], None),
+        (
+            "chain_backward",
+            lambda u, x: u * np.cos(3 * x**2 + 1) * 6,
+            ("missing factor", "dL/dx", "x"),
+        ),
+        ("quadratic_chain", lambda x: 18 * x + 6, ("equals", "dy/dx", "18 * x + 6")),
+        ("quadratic_chain", lambda x: 30.0, ("constant", "dy/dx", 30.0)),
+        ("gradient_descent", lambda g, x, r, n: [x] * (n + 1), ("step", "points", "0")),
+        ("double", lambda x: print(2 * x), ("type", "2x", "None")),
+        ("double", lambda x: str(2 * x), ("type", "2x", "string")),
+        ("gradient_of_two", lambda x, y: 2 * x * y, ("type", "df/dx", "single")),
+        ("gradient_of_two", lambda x, y: (2 * x * y, x, y), ("count", "df/dx", "3 values")),
+    ],
+)
+def test_finding(name, attempt, finding):
+    verdict = course_lib.judge(name, attempt)
+    assert verdict.status == "failed"
+    if finding is None:
+        assert verdict.finding.kind not in NOT_SPECIFIC
+    else:
+        assert verdict.finding == Finding(*finding)
+
+
+def test_a_transpose_that_raises_only_where_the_layer_is_not_square():
+    verdict = course_lib.judge("input_gradient", lambda dY, W: dY @ W)
+    assert verdict.misconception == "W not transposed"
+
+
+def test_an_exception_is_shown_with_its_line_and_shapes():
+    def weight_gradient(X, dY):
+        return X @ dY @ X
+
+    verdict = course_lib.judge("weight_gradient", weight_gradient)
+    assert verdict.status == "error"
+    assert verdict.finding.data == ("ValueError", "return X @ dY @ X")
+    assert "X is (1, 3)" in verdict.message
+    assert "return X @ dY @ X" in verdict.message
+
+
+def test_wrong_number_of_parameters():
+    verdict = course_lib.judge("weight_gradient", lambda X: X)
+    assert (verdict.status, verdict.finding.kind) == ("error", "arity")
+    assert "(X, dY)" in verdict.message
+
+
+def test_right_but_for_one_case():
+    def bias_gradient(dY):
+        return dY.sum(axis=0) if len(dY) > 1 else dY[0] * 0
+
+    verdict = course_lib.judge("bias_gradient", bias_gradient)
+    assert verdict.finding == Finding("edge", "db", "a batch of one sample")
+
+
+def test_right_the_first_time_only():
+    calls = []
+
+    def bias_gradient(dY):
+        calls.append(1)
+        return dY.sum(axis=0) * (1 if len(calls) % 2 else 3)
+
+    assert course_lib.judge("bias_gradient", bias_gradient).finding.kind == "first time only"
+
+
+def test_inputs_changed():
+    def bias_gradient(dY):
+        total = dY.sum(axis=0)
+        dY *= 0
+        return total
+
+    verdict = course_lib.judge("bias_gradient", bias_gradient)
+    assert verdict.finding == Finding("inputs changed", "dY")
+
+
+def test_unfinished_class_is_an_error_that_says_how_far_it_got():
+    class Linear(exercises.find("Linear").solution):
+        def backward(self, dY):
+            raise NotImplementedError
+
+    verdict = course_lib.judge("Linear", Linear)
+    assert (verdict.status, verdict.finding.kind) == ("error", "unfinished")
+    assert "Y" in verdict.message
+
+
+def test_not_implemented_and_starters_are_not_attempted():
+    def bias_gradient(dY):
+        raise NotImplementedError("later")
+
+    assert course_lib.judge("bias_gradient", bias_gradient).status == "not attempted"
+
+
+def test_prints_are_kept_and_do_not_reach_the_screen(capsys):
+    def bias_gradient(dY):
+        print("looking at", dY.shape)
+        return dY.sum(axis=0)
+
+    verdict = course_lib.judge("bias_gradient", bias_gradient)
+    assert verdict.passed
+    assert "looking at (6, 4)" in verdict.printed
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_not_callable():
+    verdict = course_lib.judge("bias_gradient", 3)
+    assert verdict.status == "error"
+    assert "int" in verdict.message
+
+
+def test_unknown_exercise_suggests_a_name():
+    with pytest.raises(KeyError, match="bias_gradient"):
+        course_lib.judge("bias_gradent", abs)
+
+
+def test_probes_are_not_changed_by_judging():
+    before = [p.args[0].copy() for p in exercises.find("bias_gradient").probes()]
+
+    def bias_gradient(dY):
+        dY[:] = 7
+        return dY[0]
+
+    course_lib.judge("bias_gradient", bias_gradient)
+    after = [p.args[0] for p in exercises.find("bias_gradient").probes()]
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# outcomes -----------------------------------------------------------------------------------------
+
+
+class Liar(np.ndarray):
+    def __eq__(self, other):
+        return True
+
+    def __array_function__(self, *args):
+        return np.array(True)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (None, "None"),
+        ("1.5", "string"),
+        (..., "ellipsis"),
+        ({1.0}, "set"),
+        ([[1], [2, 3]], "ragged"),
+        (np.ma.masked_all(3), "masked"),
+        (np.array(["1"]), "not numbers"),
+        (lambda: 1, "function"),
+        ([1.0, None], "None"),
+        (np.array([1 + 2j]), "complex"),
+        ((i for i in range(3)), "generator"),
+    ],
+)
+def test_what_is_no_array_of_numbers(value, kind):
+    odd = plain_array(value)
+    assert isinstance(odd, Odd)
+    assert odd.kind == kind
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1, 2.5],
+        (1, 2.5),
+        np.array([1, 2.5]).view(Liar),
+        np.array([1, 2.5], dtype=object),
+        np.array([1 + 0j, 2.5]),
+    ],
+)
+def test_what_is_an_array_of_numbers(value):
+    array = plain_array(value)
+    assert type(array) is np.ndarray
+    np.testing.assert_array_equal(array.astype(float), [1, 2.5])
+
+
+def test_tolerances():
+    want = np.array([1.0, -2.0, 1e-3])
+    assert agrees(want * (1 + 5e-10), want, 1e-9, 1e-12)
+    assert not agrees(want * (1 + 1e-7), want, 1e-9, 1e-12)
+    assert agrees((want * (1 + 5e-5)).astype(np.float32), want, 1e-9, 1e-12)
+    assert not agrees((want * (1 + 5e-3)).astype(np.float32), want, 1e-9, 1e-12)
+    assert agrees(np.array([np.nan, np.inf]), np.array([np.nan, np.inf]), 1e-9, 1e-12)
+    assert not agrees(np.array([np.inf]), np.array([-np.inf]), 1e-9, 1e-12)
+    assert not agrees(want[None], want, 1e-9, 1e-12)
+
+
+# time ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick():
+    """An exercise with little patience, removed afterwards."""
+
+    @exercise(points=1, probes=[Call((2.0,)), Call((3.0,))])
+    def quick_exercise(x):
+        """x again. Returns x."""
+        return x
+
+    quick_exercise.seconds = 0.3
+    yield quick_exercise
+    del grading.REGISTRY["quick_exercise"]
+
+
+def test_endless_loop_is_stopped(quick):
+    def endless(x):
+        while True:
+            x += 1
+
+    verdict = grading.judge(quick, endless)
+    assert (verdict.status, verdict.finding.kind) == ("error", "timeout")
+
+
+def test_endless_loop_that_catches_exceptions_is_stopped(quick):
+    def stubborn(x):
+        while True:
+            try:
+                time.sleep(0.01)
+            except Exception:  # noqa: BLE001
+                continue
+
+    assert grading.judge(quick, stubborn).finding.kind == "timeout"
+
+
+def test_loop_that_swallows_everything_ends_with_restart(quick):
+    release = threading.Event()
+
+    def swallows(x):
+        while not release.is_set():
+            try:
+                time.sleep(0.01)
+            except BaseException:  # noqa: BLE001
+                continue
+
+    verdict = grading.judge(quick, swallows)
+    release.set()
+    assert verdict.finding == Finding("timeout", "quick_exercise", "stuck")
+    assert "Restart the kernel" in verdict.message
+
+
+def test_work_can_be_judged_after_one_was_stopped(quick):
+    grading.judge(quick, lambda x: [0 for _ in iter(int, 1)])
+    assert grading.judge(quick, lambda x: x).passed
+
+
+def test_exceptions_of_the_work_arrive_with_their_cause():
+    with pytest.raises(Escaped) as escaped:
+        run_within(1, lambda: 1 / 0)
+    assert isinstance(escaped.value.cause, ZeroDivisionError)
+
+
+def test_interrupt_of_the_caller_comes_through():
+    def work():
+        while True:
+            time.sleep(0.01)
+
+    caller = threading.main_thread()
+    if threading.current_thread() is not caller:
+        pytest.fail("this test must run in the main thread")
+    import _thread
+
+    threading.Timer(0.2, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_within(3, work)
+
+
+def test_too_slow_raises():
+    with pytest.raises(TooSlow):
+        run_within(0.1, lambda: time.sleep(0.25))
+
+
+# exercises and their definition -------------------------------------------------------------------
+
+
+def test_two_exercises_of_one_name_are_refused(quick):
+    other = grading.exercise(points=1, probes=[(1.0,)])
+
+    def quick_exercise(x):
+        return x
+
+    quick_exercise.__module__ = "somewhere_else"
+    with pytest.raises(ValueError, match="two exercises are called 'quick_exercise'"):
+        other(quick_exercise)
+
+
+def test_points_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="1 to 5 points"):
+        exercise(points=9, probes=[])
+
+
+def test_misconception_with_one_sentence_is_preceded_by_what_differs(quick):
+    quick.misconception("half", "A half is not the whole.")(lambda x: x / 2)
+    verdict = grading.judge(quick, lambda x: x * 0.5)
+    assert verdict.misconception == "half"
+    assert verdict.message.startswith("Your quick_exercise has the right shape but other values.")
+
+
+def test_plain_tuples_are_probes(quick):
+    quick._probes = [(1.0,), (2.0,)]
+    assert [p.args for p in quick.probes()] == [(1.0,), (2.0,)]
