@@ -289,7 +289,7 @@ def test_files_that_are_no_notebooks_are_named(tmp_path, content, says):
         read_notebook(path)
 
 
-def test_writing_fails_whole(tmp_path):
+def test_writing_fails_whole(tmp_path, monkeypatch):
     path = tmp_path / "x.ipynb"
     write_notebook(path, v4.new_notebook(cells=[v4.new_markdown_cell("é", id="a")]))
     before = path.read_bytes()
@@ -297,6 +297,13 @@ def test_writing_fails_whole(tmp_path):
     broken.cells[0]["id"] = "not an id!"
     with pytest.raises(NotebookValidationError):
         write_notebook(path, broken)
+
+    def full(*_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("course_lib.authoring.course.os.replace", full)
+    with pytest.raises(OSError, match="the disk is full"):
+        write_notebook(path, v4.new_notebook())
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["x.ipynb"]
 

@@ -285,8 +285,14 @@ def test_update_to_exercises_unknown_here_changes_nothing(course, place, tmp_pat
 
 def test_update_from_this_checkouts_source(course, place, capsys):
     answer(place)
+    notebook = read_notebook(place)
+    notebook.cells.append(v4.new_code_cell("1 + 1"))
+    notebook.cells[1].execution_count = 7
+    write_notebook(place, notebook)
+    before = place.read_bytes()
     assert main(["update"]) == 0
-    assert "up to date" in capsys.readouterr().out
+    assert capsys.readouterr().out == "02_small.ipynb: up to date\n"
+    assert place.read_bytes() == before
     text = SOURCE.replace("# The linear layer", "# Second edition")
     course.sources["02"].write_text(text, encoding="utf-8")
     assert main(["update"]) == 0

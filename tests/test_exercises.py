@@ -127,3 +127,11 @@ def test_each_chapter_has_five_to_twelve_exercises_and_four_widgets():
         own = [e for e in ITEMS.values() if e.chapter == chapter]
         assert 5 <= len(own) <= 12, chapter
         assert sum(e.kind != "code" for e in own) >= 4, chapter
+
+
+@pytest.mark.parametrize("exercise", by_name([e for e in CODE if e.numerical]))
+def test_nudging_agrees_with_the_reference(exercise):
+    for probe in exercise.probes():
+        names = dict(zip(exercise.parameters(), probe.args, strict=True))
+        right = exercise.solution(*probe.args)
+        np.testing.assert_allclose(exercise.numerical(**names), right, rtol=1e-6, atol=1e-8)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_lib.grading import STOCK, Call, Finding, Stock, exercise
+from course_lib.grading import STOCK, Call, Finding, Stock, by_nudging, exercise
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 # A chain of two: (3x + 2)^2 --------------------------------------------------------------------
@@ -287,6 +287,7 @@ def _upstream_and_x(rng):
         "upstream * cos(9x^2 + 1)": upstream * np.cos(9 * x**2 + 1),
         "18x": 18 * x,
     },
+    numerical=lambda upstream, x: by_nudging(lambda x: np.sum(upstream * np.sin(3 * x**2 + 1)), x),
 )
 def chain_backward(upstream, x):
     """Gradient of the loss with respect to x, for y = sin(3x^2 + 1), elementwise.
@@ -640,6 +641,7 @@ def _(x, functions, derivatives):
         "(2x + cos(x))": 2 * x + np.cos(x),
         "upstream * cos(x^2)": upstream * np.cos(x**2),
     },
+    numerical=lambda upstream, x: by_nudging(lambda x: np.sum(upstream * x**2 * np.sin(x)), x),
 )
 def fork_backward(upstream, x):
     """Gradient of the loss with respect to x, for y = x^2 sin(x), elementwise.
@@ -788,6 +790,7 @@ def _upstream_and_z(rng):
         "(1 - s^2)": 1 - 1 / (1 + np.exp(-z)) ** 2,
         "upstream * s^2": upstream / (1 + np.exp(-z)) ** 2,
     },
+    numerical=lambda upstream, z: by_nudging(lambda z: np.sum(upstream / (1 + np.exp(-z))), z),
 )
 def sigmoid_backward(upstream, z):
     """Gradient of the loss with respect to z, for s = 1 / (1 + exp(-z)), elementwise.

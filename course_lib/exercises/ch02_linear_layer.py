@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_lib.grading import Call, Finding, Script, Seed, exercise
+from course_lib.grading import Call, Finding, Script, Seed, by_nudging, exercise
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 SQUARE, SINGLE = "square matrices (N = D = M)", "a batch of one sample"
@@ -144,6 +144,9 @@ def _(X, W, b):
         "So dW[d, m] is the sum over n of X[n, d] * dY[n, m].",
         "Which of the two must be transposed so that the sum runs over the samples?",
     ),
+    numerical=lambda X, dY: by_nudging(
+        lambda W: np.sum(dY * (X @ W)), np.zeros((X.shape[1], dY.shape[1]))
+    ),
 )
 def weight_gradient(X, dY):
     """Gradient of the loss with respect to the weights of a linear layer.
@@ -265,6 +268,7 @@ def _(X, dY):
         "b[m] is added to output m of every sample.",
         "So a nudge of b[m] is felt once per sample: the contributions add up over n.",
     ),
+    numerical=lambda dY: by_nudging(lambda b: np.sum(dY * b), np.zeros(dY.shape[1])),
 )
 def bias_gradient(dY):
     """Gradient of the loss with respect to the bias of a linear layer.
@@ -381,6 +385,7 @@ def _(dY):
         "So dX[n, d] is the sum over m of dY[n, m] * W[d, m].",
         "The sum runs over the outputs: the second axis of dY and the second axis of W.",
     ),
+    numerical=lambda dY, W: by_nudging(lambda X: np.sum(dY * (X @ W)), np.zeros((len(dY), len(W)))),
 )
 def input_gradient(dY, W):
     """Gradient of the loss with respect to the input of a linear layer.

@@ -1,6 +1,6 @@
 """Grading: exercises, outcomes, diagnosis, verdicts. NumPy and the standard library only."""
 
-from course_lib.grading.exercise import REGISTRY, Exercise, Misconception, exercise
+from course_lib.grading.exercise import REGISTRY, Exercise, Misconception, by_nudging, exercise
 from course_lib.grading.judge import judge
 from course_lib.grading.probes import STOCK, Call, Script, Seed, Stock
 from course_lib.grading.verdict import Example, Finding, Verdict
@@ -17,6 +17,7 @@ __all__ = [
     "Seed",
     "Stock",
     "Verdict",
+    "by_nudging",
     "exercise",
     "judge",
 ]

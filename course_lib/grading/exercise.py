@@ -78,6 +78,7 @@ class Exercise:
         ingredients,
         explain,
         minutes,
+        numerical,
     ):
         self.solution = solution
         self.name = solution.__name__
@@ -92,6 +93,7 @@ class Exercise:
         self.rtol, self.atol = rtol, atol
         self.seconds = seconds
         self.minutes = minutes
+        self.numerical = numerical
         self.accept = accept
         self.ingredients = ingredients
         self.explain = explain
@@ -237,6 +239,7 @@ def exercise(
     ingredients=None,
     explain=None,
     minutes=5,
+    numerical=None,
 ):
     """Makes an exercise of the decorated reference solution (a function or a class).
 
@@ -250,6 +253,7 @@ def exercise(
     the reference"; for exercises with many right answers.
     ingredients(**inputs) -> {expression: array}: intermediate quantities that a wrong answer may
     be made of; the diagnosis looks for missing, extra and exchanged ones.
+    numerical(**inputs) -> array: the same gradient by nudging, for the picture on the card.
     explain(probe, outcome, wanted) -> (Finding, sentence) or None: a diagnosis of the exercise's
     own, believed when it gives the same finding on every probe that fails.
     """
@@ -275,7 +279,18 @@ def exercise(
                 ingredients=ingredients,
                 explain=explain,
                 minutes=minutes,
+                numerical=numerical,
             )
         )
 
     return make
+
+
+def by_nudging(f, x, h=1e-5):
+    """Central differences of a scalar function f at a float array x, for `numerical=`."""
+    gradient = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        e = np.zeros(x.shape)
+        e[i] = h
+        gradient[i] = (f(x + e) - f(x - e)) / (2 * h)
+    return gradient

@@ -6,5 +6,12 @@ from course_lib.widgets.plain import answer, answers, read_answers
 from course_lib.widgets.questions import ask
 
 __all__ = [
-    "answer", "answers", "ask", "check", "progress_board", "read_answers", "self_test", "yours",
+    "answer",
+    "answers",
+    "ask",
+    "check",
+    "progress_board",
+    "read_answers",
+    "self_test",
+    "yours",
 ]

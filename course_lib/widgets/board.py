@@ -34,8 +34,10 @@ class Board(Card):
     def _sums(rows):
         got, most = sum(r[4] for r in rows), sum(r[5] for r in rows)
         passed = sum(r[3] == "passed" for r in rows)
-        words = (f"{got} of {words_for(most, 'point')}, {passed} of "
-                 f"{words_for(len(rows), 'exercise')} passed")
+        words = (
+            f"{got} of {words_for(most, 'point')}, {passed} of "
+            f"{words_for(len(rows), 'exercise')} passed"
+        )
         return got, most, passed, words
 
     def _chapter_html(self, entry):
@@ -44,20 +46,25 @@ class Board(Card):
         lines = "".join(
             f"<tr><td>{SYMBOLS[state]} {state}</td><td>{points} of {most_points}</td>"
             f"<td>{escape(title)} <code>{escape(name)}</code></td></tr>"
-            for _, name, title, state, points, most_points, _ in rows)
+            for _, name, title, state, points, most_points, _ in rows
+        )
         begun = any(r[3] != "open" for r in rows) and passed < len(rows)
-        return (f"<details{' open' if begun else ''}><summary>Chapter {escape(chapter)}"
-                f'<span class="bp-bar" role="img" aria-label="{words}">'
-                f'<i style="width:{100 * got / most:.0f}%"></i></span>{words}</summary>'
-                "<table><thead><tr><th>State</th><th>Points</th><th>Exercise</th></tr></thead>"
-                f"<tbody>{lines}</tbody></table></details>")
+        return (
+            f"<details{' open' if begun else ''}><summary>Chapter {escape(chapter)}"
+            f'<span class="bp-bar" role="img" aria-label="{words}">'
+            f'<i style="width:{100 * got / most:.0f}%"></i></span>{words}</summary>'
+            "<table><thead><tr><th>State</th><th>Points</th><th>Exercise</th></tr></thead>"
+            f"<tbody>{lines}</tbody></table></details>"
+        )
 
     def text(self):
         lines = [f"Your progress: {self.total[3]}"]
         for chapter, rows in self.chapters:
             lines.append(f"Chapter {chapter}: {self._sums(rows)[3]}")
-            lines += [f"  {SYMBOLS[state]} {state:<6} {points}/{most}  {title} ({name})"
-                      for _, name, title, state, points, most, _ in rows]
+            lines += [
+                f"  {SYMBOLS[state]} {state:<6} {points}/{most}  {title} ({name})"
+                for _, name, title, state, points, most, _ in rows
+            ]
         return "\n".join(lines)
 
 
@@ -68,7 +75,9 @@ class SelfTest(Card):
         self.checks = checks
         lines = "".join(
             f"<tr><td>{'✓ ok' if c.ok else '✗ to mend'}</td>"
-            f"<td>{escape(c.name)}{self._more(c)}</td></tr>" for c in checks)
+            f"<td>{escape(c.name)}{self._more(c)}</td></tr>"
+            for c in checks
+        )
         super().__init__("Self-test", [HTML(f"<table><tbody>{lines}</tbody></table>")])
         self.add_class("bp-passed" if all(c.ok for c in checks) else "bp-failed")
         self._set_result(f"<strong>{self.summary}</strong>")

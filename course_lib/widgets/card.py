@@ -40,9 +40,11 @@ def guarded(callback):
         except KeyboardInterrupt:
             self.notify("Interrupted: nothing was judged.")
         except Exception as error:
-            self.notify("This card failed, which is a fault of the course and not yours. Run its "
-                        f"cell again; if it stays, report this: {type(error).__name__}: {error}",
-                        traceback.format_exc())
+            self.notify(
+                "This card failed, which is a fault of the course and not yours. Run its "
+                f"cell again; if it stays, report this: {type(error).__name__}: {error}",
+                traceback.format_exc(),
+            )
         return None
 
     return run
@@ -54,8 +56,11 @@ def find(name):
     if name in known:
         return known[name], ""
     near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else (
-        "Keep the name that the starter has: it says which exercise is meant.")
+    hint = (
+        f"Did you mean `{near[0]}`?"
+        if near
+        else ("Keep the name that the starter has: it says which exercise is meant.")
+    )
     return None, f"No exercise is called `{name}`. {hint}"
 
 
@@ -77,8 +82,10 @@ class Card(VBox):
         self._set_head("")
 
     def _set_head(self, right):
-        self._head.value = (f'{CSS}<div class="bp-head"><span class="bp-title">'
-                            f"{escape(self.heading)}</span>{right}</div>")
+        self._head.value = (
+            f'{CSS}<div class="bp-head"><span class="bp-title">'
+            f"{escape(self.heading)}</span>{right}</div>"
+        )
 
     def _set_result(self, html):
         show(self._result, f'<div role="status">{html}</div>' if html else "")
@@ -173,8 +180,10 @@ class ExerciseCard(Card):
 
     def refresh(self):
         """Brings head and frame up to date with the verdict."""
-        self._set_head(f'<span class="bp-note">{self.points_words()}</span>'
-                       f'<span class="bp-badge">{self.state_words()}</span>')
+        self._set_head(
+            f'<span class="bp-note">{self.points_words()}</span>'
+            f'<span class="bp-badge">{self.state_words()}</span>'
+        )
         for state in ("passed", "failed", "error"):
             self.remove_class(f"bp-{state}")
         if self.state != "not attempted":
@@ -207,8 +216,10 @@ class ExerciseCard(Card):
     def _next_hint(self, _):
         count = len(self.item.hints)
         self._hints_shown = min(self._hints_shown + 1, count)
-        shown = "".join(f'<div class="bp-box">{markup.prose(self.hint(i + 1))}</div>'
-                        for i in range(self._hints_shown))
+        shown = "".join(
+            f'<div class="bp-box">{markup.prose(self.hint(i + 1))}</div>'
+            for i in range(self._hints_shown)
+        )
         show(self._hints, f'<div role="status">{shown}</div>')
         left = self._hints_shown < count
         self.hint_button.description = "Next hint" if left else "No more hints"
@@ -229,11 +240,16 @@ class ExerciseCard(Card):
             show(self._solution, "")
             self.solution_button.description = SHOW
         elif self.tried or self._warned:
-            show(self._solution, f"<strong>{self.solution_title}</strong>"
-                                 f"<pre>{escape(self.solution())}</pre>")
+            show(
+                self._solution,
+                f"<strong>{self.solution_title}</strong><pre>{escape(self.solution())}</pre>",
+            )
             self.solution_button.description = HIDE
         else:
             self._warned = True
-            show(self._solution, '<div role="status">You have not tried this one yet, and a wrong '
-                                 "try tells you more than the solution does. Click again to see "
-                                 "the solution all the same.</div>")
+            show(
+                self._solution,
+                '<div role="status">You have not tried this one yet, and a wrong '
+                "try tells you more than the solution does. Click again to see "
+                "the solution all the same.</div>",
+            )

@@ -3,7 +3,6 @@
 import ast
 import inspect
 import linecache
-import re
 import textwrap
 from html import escape
 
@@ -47,13 +46,17 @@ def _exercise_of(attempt):
     """(exercise, "") or (None, a sentence that says what was given and what was wanted)."""
     if isinstance(attempt, str):
         quoted = f"check({attempt})" if attempt.isidentifier() else "check(my_function)"
-        return None, (f"check was given the text {attempt!r}, but it wants the function or class "
-                      f"itself, without quotes: `{quoted}`.")
+        return None, (
+            f"check was given the text {attempt!r}, but it wants the function or class "
+            f"itself, without quotes: `{quoted}`."
+        )
     name = getattr(attempt, "__name__", None) if callable(attempt) else None
     if not isinstance(name, str):
-        return None, (f"check was given something of type {type(attempt).__name__}, but it wants a "
-                      "function or class. Write its name without calling it: "
-                      "`check(my_function)`, not `check(my_function(x))`.")
+        return None, (
+            f"check was given something of type {type(attempt).__name__}, but it wants a "
+            "function or class. Write its name without calling it: "
+            "`check(my_function)`, not `check(my_function(x))`."
+        )
     item, sentence = find(name)
     if item is None:
         return None, sentence
@@ -73,8 +76,11 @@ def source_of(attempt):
         for code in codes:
             text = "".join(linecache.getlines(code.co_filename))
             for node in ast.walk(_parsed(text)):
-                if isinstance(node, ast.ClassDef) and node.name == attempt.__name__ and (
-                        node.lineno <= code.co_firstlineno <= node.end_lineno):
+                if (
+                    isinstance(node, ast.ClassDef)
+                    and node.name == attempt.__name__
+                    and (node.lineno <= code.co_firstlineno <= node.end_lineno)
+                ):
                     return textwrap.dedent(ast.get_source_segment(text, node, padded=True)) + "\n"
     try:
         return textwrap.dedent(inspect.getsource(attempt))
@@ -87,15 +93,6 @@ def _parsed(text):
         return ast.parse(text)
     except SyntaxError:  # a cell with a %magic
         return ast.Module([], [])
-
-
-def _say_right(picture):
-    """The comparison with "right" where it says "numerical"."""
-    axes = picture.figure.axes[0]
-    for words in (*axes.get_legend().get_texts(), axes.xaxis.label):
-        words.set_text(words.get_text().replace("numerical", "right"))
-    picture.text = picture.text.replace("numerical gradient", "right one")
-    return picture
 
 
 class CodeCard(ExerciseCard):
@@ -167,8 +164,11 @@ class CodeCard(ExerciseCard):
         small, example, tables = self._small_example(), self.verdict.example, ""
         if small:
             got, want, differ, digits = small
-            shapes = ["", ""] if differ is not None else [
-                f", shape {np.shape(a)}" for a in (example.got, example.want)]
+            shapes = (
+                ["", ""]
+                if differ is not None
+                else [f", shape {np.shape(a)}" for a in (example.got, example.want)]
+            )
             tables = markup.array_table(f"your {example.variable}{shapes[0]}", got, differ, digits)
             tables += markup.array_table(f"right {example.variable}{shapes[1]}", want, None, digits)
         if not tables and not picture:
@@ -186,35 +186,31 @@ class CodeCard(ExerciseCard):
                     tables.append(markup.array_table(f"{name}[{i}]" if several else name, matrix))
         if not tables:
             return ""
-        return ("<details><summary>The inputs of this case</summary>"
-                f'<div class="bp-pairs">{"".join(tables)}</div></details>')
+        return (
+            "<details><summary>The inputs of this case</summary>"
+            f'<div class="bp-pairs">{"".join(tables)}</div></details>'
+        )
 
     def _printed_html(self):
         if not self.verdict.printed:
             return ""
-        return ("<details><summary>Your function printed</summary>"
-                f"<pre>{escape(self.verdict.printed)}</pre></details>")
+        return (
+            "<details><summary>Your function printed</summary>"
+            f"<pre>{escape(self.verdict.printed)}</pre></details>"
+        )
 
     def _picture(self):
-        """Your gradient against the numerical one where the exercise computes that, or None.
-
-        `numerical(**inputs) -> {variable: array}` of an exercise nudges the inputs. Without it the
-        reference solution's numbers are drawn, and called so: they are no numerical gradient.
-        """
-        example = self.verdict.example
-        if example is None or not re.match(r"d[A-Za-z]|grad", example.variable):
+        """Your gradient against one made by nudging, where the exercise computes that, or None."""
+        example, numerical = self.verdict.example, self.item.numerical
+        if example is None or numerical is None:
             return None
-        got, want = np.asarray(example.got), np.asarray(example.want)
-        if got.shape != want.shape or not 3 <= got.size <= 60 or got.dtype.kind not in "fi":
+        got = np.asarray(example.got)
+        nudged = np.asarray(numerical(**dict(example.inputs)))
+        if got.shape != nudged.shape or not 3 <= got.size <= 60 or got.dtype.kind not in "fi":
             return None
         from course_lib.viz import draw_gradient_comparison  # matplotlib takes half a second
 
-        numerical = getattr(self.item, "numerical", None)
-        nudged = numerical(**dict(example.inputs)).get(example.variable) if numerical else None
-        if nudged is not None and np.shape(nudged) == got.shape:
-            return draw_gradient_comparison(got, nudged)
-        picture = draw_gradient_comparison(got, want, rtol=self.item.rtol, atol=self.item.atol)
-        return _say_right(picture)
+        return draw_gradient_comparison(got, nudged)
 
     # without widgets ---------------------------------------------------------------------------
 
@@ -223,7 +219,9 @@ class CodeCard(ExerciseCard):
         small = self.verdict and self._small_example()
         if small:
             got, want, differ, digits = small
-            lines += [f"yours: {markup.array_text(got, differ, digits)}",
-                      f"right: {markup.array_text(want, None, digits)}"]
+            lines += [
+                f"yours: {markup.array_text(got, differ, digits)}",
+                f"right: {markup.array_text(want, None, digits)}",
+            ]
         lines += [self.progress.warning, self.help_text(f"check({self.item.name})")]
         return "\n".join(line for line in lines if line)

@@ -38,8 +38,10 @@ def literal(text):
     A $ in an element of its own is no LaTeX to the typesetter.
     """
     parts = re.split(r"`([^`\n]+)`", text)
-    return "".join(f"<code>{escape(p)}</code>" if i % 2
-                   else escape(p).replace("$", "<span>$</span>") for i, p in enumerate(parts))
+    return "".join(
+        f"<code>{escape(p)}</code>" if i % 2 else escape(p).replace("$", "<span>$</span>")
+        for i, p in enumerate(parts)
+    )
 
 
 def _first_sentence(text):
@@ -94,8 +96,10 @@ def number(value, digits=4):
 def digits_that_tell(got, want, differ):
     """The fewest significant digits, from 4, at which every differing pair of entries looks so."""
     for digits in (4, 6, 9, 12, 17):
-        if all(number(a, digits) != number(b, digits) for a, b in zip(got[differ], want[differ],
-                                                                      strict=True)):
+        if all(
+            number(a, digits) != number(b, digits)
+            for a, b in zip(got[differ], want[differ], strict=True)
+        ):
             return digits
     return 17
 
@@ -122,14 +126,18 @@ def array_table(caption, array, differ=None, digits=4):
             else:
                 cells.append(f"<td>{number(value, digits)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return (f'<table class="bp-array"><caption>{escape(caption)}</caption>'
-            f"<tbody>{''.join(rows)}</tbody></table>")
+    return (
+        f'<table class="bp-array"><caption>{escape(caption)}</caption>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
 
 
 def array_text(array, differ=None, digits=4):
     """A small matrix as text, a row a line; entries where `differ` is true get ✗."""
     marks = np.zeros(array.shape, bool) if differ is None else differ
-    cells = [[f"{'✗ ' if d else ''}{number(v, digits)}" for v, d in zip(row, bad, strict=True)]
-             for row, bad in zip(array, marks, strict=True)]
+    cells = [
+        [f"{'✗ ' if d else ''}{number(v, digits)}" for v, d in zip(row, bad, strict=True)]
+        for row, bad in zip(array, marks, strict=True)
+    ]
     width = max(len(cell) for row in cells for cell in row)
     return "\n       ".join("  ".join(cell.rjust(width) for cell in row) for row in cells)

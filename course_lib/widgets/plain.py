@@ -42,8 +42,9 @@ def block(found):
     """{chapter: {question: raw answer}} as the text block, one answer a line."""
     parts = []
     for chapter, given in found.items():
-        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(raw)}"
-                           for name, raw in given.items())
+        lines = ",\n".join(
+            f"  {json.dumps(name)}: {json.dumps(raw)}" for name, raw in given.items()
+        )
         parts.append(f" {json.dumps(chapter)}: {{\n{lines}\n }}")
     return f"{BEGIN}\n{{\n" + ",\n".join(parts) + f"\n}}\n{END}"
 

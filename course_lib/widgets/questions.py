@@ -91,9 +91,15 @@ class QuestionCard(ExerciseCard):
         answer = self.record.get("answer")
         given = "" if answer is None else f"\nYour answer: {json.dumps(answer)}"
         message = self.verdict.message if self.verdict else ""
-        parts = [self.heading_text(), self.item.prompt, self.options_text(),
-                 f'To answer in code: answer("{self.item.name}", {self.example})' + given,
-                 message, self.progress.warning, self.help_text(f'ask("{self.item.name}")')]
+        parts = [
+            self.heading_text(),
+            self.item.prompt,
+            self.options_text(),
+            f'To answer in code: answer("{self.item.name}", {self.example})' + given,
+            message,
+            self.progress.warning,
+            self.help_text(f'ask("{self.item.name}")'),
+        ]
         return "\n\n".join(p for p in parts if p)
 
     def options_text(self):
@@ -150,8 +156,10 @@ class ChoiceCard(QuestionCard):
 
 
 def _options_text(item):
-    return "\n".join(f"{letter}) {option.text}"
-                     for letter, option in zip(item.letters, item.options, strict=True))
+    return "\n".join(
+        f"{letter}) {option.text}"
+        for letter, option in zip(item.letters, item.options, strict=True)
+    )
 
 
 def _show_number(raw):
@@ -212,8 +220,10 @@ class MatrixCard(QuestionCard):
         labels = [(1, j + 3, t) for j, t in enumerate(self.item.columns or ())]
         labels += [(i + top, 1, t) for i, t in enumerate(self.item.rows or ())]
         for row, column, words in labels:
-            label = HTMLMath(f'<div class="bp-label">{markup.inline(str(words))}</div>',
-                             layout=Layout(grid_area=f"{row} / {column} / span 1 / span 1"))
+            label = HTMLMath(
+                f'<div class="bp-label">{markup.inline(str(words))}</div>',
+                layout=Layout(grid_area=f"{row} / {column} / span 1 / span 1"),
+            )
             grid.append(label)
         box = GridBox(grid, layout=Layout(grid_template_columns=f"auto 8px repeat({m}, auto) 8px"))
         box.add_class("bp-grid")
@@ -227,8 +237,11 @@ class MatrixCard(QuestionCard):
 
     def _cell(self, i, j):
         top = 2 if self.item.columns else 1
-        cell = Text(continuous_update=False, description=self._place(i, j),
-                    layout=Layout(grid_area=f"{i + top} / {j + 3} / span 1 / span 1"))
+        cell = Text(
+            continuous_update=False,
+            description=self._place(i, j),
+            layout=Layout(grid_area=f"{i + top} / {j + 3} / span 1 / span 1"),
+        )
         cell.add_class("bp-cell")
         cell.observe(self._entered, "value")
         return cell
@@ -264,8 +277,9 @@ class MatrixCard(QuestionCard):
 
     def judge(self, raw):
         super().judge(raw)
-        for i, (cells, states) in enumerate(zip(self.cells, self.item.cells(self.take()),
-                                                strict=True)):
+        for i, (cells, states) in enumerate(
+            zip(self.cells, self.item.cells(self.take()), strict=True)
+        ):
             for j, (cell, state) in enumerate(zip(cells, states, strict=True)):
                 for name, mark in (("bp-ok", "right"), ("bp-no", "wrong")):
                     (cell.add_class if state == mark else cell.remove_class)(name)
@@ -314,8 +328,9 @@ class PredictCard(QuestionCard):
         if guess:
             self.judge(guess)
         else:
-            self._set_result("Guess first, then reveal: a guess that turns out wrong is what you "
-                             "will remember.")
+            self._set_result(
+                "Guess first, then reveal: a guess that turns out wrong is what you will remember."
+            )
 
     def put(self, raw):
         if not self.item.options:
@@ -337,10 +352,13 @@ class PredictCard(QuestionCard):
             self.reveal_button.layout.display = "none"
             self._buttons.layout.display = None if self.item.hints else "none"
         guess = self.record.get("first_answer", raw)
-        show(self._below, f'<div class="bp-box"><p>Your first guess: {escape(str(guess))}</p>'
-                          f'<p class="bp-lines"><strong>What happens:</strong> '
-                          f"{markup.literal(self.truth)}</p>"
-                          f"{self._picture_html()}</div>")
+        show(
+            self._below,
+            f'<div class="bp-box"><p>Your first guess: {escape(str(guess))}</p>'
+            f'<p class="bp-lines"><strong>What happens:</strong> '
+            f"{markup.literal(self.truth)}</p>"
+            f"{self._picture_html()}</div>",
+        )
 
     def _picture_html(self):
         if not self.item.picture:
