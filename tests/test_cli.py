@@ -15,6 +15,7 @@ from nbformat import v4
 from course_lib import exercises
 from course_lib.authoring import (
     Course,
+    ExecutionError,
     build,
     differences,
     execute,
@@ -214,6 +215,25 @@ def test_reset_forgets_progress_when_told(course, capsys):
     assert main(["reset", "02", "--yes", "--progress"]) == 0
     assert not (course.work / "ch02.json").exists()
     assert any(p.suffix == ".json" for p in saved(course))
+
+
+def test_reset_takes_what_git_has_where_the_chapter_cannot_run(course, place, monkeypatch, capsys):
+    def cannot_run(*_):
+        raise ExecutionError("02_small.ipynb", "import numpy", "the kernel died")
+
+    monkeypatch.setattr("course_lib.cli.app.execute", cannot_run)
+    fresh = place.read_bytes()
+    shown = subprocess.CompletedProcess("git", 0, stdout=fresh)
+    monkeypatch.setattr("course_lib.cli.app.shutil.which", lambda name: name)
+    monkeypatch.setattr("course_lib.cli.app.subprocess.run", lambda *_, **__: shown)
+    answer(place)
+    mine = place.read_bytes()
+    assert main(["reset", "2", "--yes"]) == 0
+    assert place.read_bytes() == fresh
+    shown.stdout = mine  # another version than the source's is no help
+    assert main(["reset", "2", "--yes"]) == 1
+    assert "the kernel died" in capsys.readouterr().err
+    assert place.read_bytes() == fresh
 
 
 def test_reset_asks_first(course, place, capsys, monkeypatch):
