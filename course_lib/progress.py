@@ -29,7 +29,8 @@ def work_folder():
 
 def _is_record(record):
     return isinstance(record, dict) and all(
-        isinstance(record.get(number, 0), int) for number in ("attempts", "points"))
+        isinstance(record.get(number, 0), int) for number in ("attempts", "points")
+    )
 
 
 class Progress:
@@ -67,8 +68,10 @@ class Progress:
         aside = self.path.with_name(f"{self.path.stem}.broken-{now}.json")
         with contextlib.suppress(OSError):
             os.replace(self.path, aside)
-            self.warning = (f"The progress file of chapter {self.chapter} could not be understood; "
-                            f"it was set aside as {aside.name}. A new one has been begun.")
+            self.warning = (
+                f"The progress file of chapter {self.chapter} could not be understood; "
+                f"it was set aside as {aside.name}. A new one has been begun."
+            )
             return
         self.warning = f"The progress file {self.path} could not be understood."
 
@@ -88,8 +91,12 @@ class Progress:
         records = self.read()
         record = records.setdefault(verdict.exercise, {"attempts": 0})
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        record.update(status=verdict.status, message=verdict.message, when=now,
-                      misconception=verdict.misconception)
+        record.update(
+            status=verdict.status,
+            message=verdict.message,
+            when=now,
+            misconception=verdict.misconception,
+        )
         begun = answer is not None and verdict.finding and verdict.finding.kind == "unfinished"
         record["attempts"] = record.get("attempts", 0) + (not begun)
         if verdict.passed:
@@ -109,16 +116,20 @@ class Progress:
         self._write(records)
 
     def _write(self, records):
-        text = json.dumps({"format": FORMAT, "chapter": self.chapter, "exercises": records},
-                          indent=1, ensure_ascii=False)
+        text = json.dumps(
+            {"format": FORMAT, "chapter": self.chapter, "exercises": records},
+            indent=1,
+            ensure_ascii=False,
+        )
         _UNSAVED[self.path] = records
         if self.unreadable:  # writing would replace what is there and may be whole
             self.warning += f" {FORGOTTEN}"
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem,
-                                                 suffix=".tmp")
+            handle, temporary = tempfile.mkstemp(
+                dir=self.path.parent, prefix=self.path.stem, suffix=".tmp"
+            )
             try:
                 # What is no valid text (a lone surrogate) becomes the JSON escape that it needs.
                 with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -129,8 +140,10 @@ class Progress:
                 raise
             del _UNSAVED[self.path]
         except OSError as error:
-            self.warning = (f"Your progress could not be saved in {self.path.parent} "
-                            f"({error.strerror}). {FORGOTTEN}")
+            self.warning = (
+                f"Your progress could not be saved in {self.path.parent} "
+                f"({error.strerror}). {FORGOTTEN}"
+            )
 
 
 def overview(folder=None):
@@ -146,7 +159,15 @@ def overview(folder=None):
             kept[item.chapter] = Progress(item.chapter, folder).read()
         record = kept[item.chapter].get(item.name, {})
         state = "passed" if record.get("passed") else "tried" if record else "open"
-        rows.append((item.chapter, item.name, item.title, state,
-                     item.points if state == "passed" else 0, item.points,
-                     record.get("attempts", 0)))
+        rows.append(
+            (
+                item.chapter,
+                item.name,
+                item.title,
+                state,
+                item.points if state == "passed" else 0,
+                item.points,
+                record.get("attempts", 0),
+            )
+        )
     return sorted(rows, key=lambda row: row[0])

@@ -26,8 +26,13 @@ class Check(NamedTuple):
 def run():
     """All checks, as a list of `Check`; a check that fails to run counts as failed."""
     found = []
-    for name, test in (("Python", _python), ("packages", _packages), ("widgets", _widgets),
-                       ("data", _data), ("work folder", _work_folder)):
+    for name, test in (
+        ("Python", _python),
+        ("packages", _packages),
+        ("widgets", _widgets),
+        ("data", _data),
+        ("work folder", _work_folder),
+    ):
         try:
             found += test()
         except Exception as error:  # a broken machine may raise anything
@@ -37,8 +42,14 @@ def run():
 
 def _python():
     ok = sys.version_info >= (3, 11)
-    return [Check("Python 3.11 or newer", ok, f"This is Python {sys.version.split()[0]}.",
-                  "Install Python 3.11 or newer from python.org, and the course with it.")]
+    return [
+        Check(
+            "Python 3.11 or newer",
+            ok,
+            f"This is Python {sys.version.split()[0]}.",
+            "Install Python 3.11 or newer from python.org, and the course with it.",
+        )
+    ]
 
 
 def _numbers(version):
@@ -49,8 +60,14 @@ def _packages():
     try:
         wanted = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
-        return [Check("the course is installed", False, "The package course_lib is not installed.",
-                      INSTALL)]
+        return [
+            Check(
+                "the course is installed",
+                False,
+                "The package course_lib is not installed.",
+                INSTALL,
+            )
+        ]
     checks = []
     for requirement in wanted:
         match = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement)
@@ -69,25 +86,47 @@ def _packages():
 def _widgets():
     from jupyter_core.paths import jupyter_path
 
-    where = [Path(p, "@jupyter-widgets", "jupyterlab-manager", "package.json")
-             for p in jupyter_path("labextensions")]
+    where = [
+        Path(p, "@jupyter-widgets", "jupyterlab-manager", "package.json")
+        for p in jupyter_path("labextensions")
+    ]
     found = next((p for p in where if p.is_file()), None)
-    mend = ("Run: python -m pip install --force-reinstall jupyterlab-widgets, then restart "
-            "JupyterLab and reload the page.")
+    mend = (
+        "Run: python -m pip install --force-reinstall jupyterlab-widgets, then restart "
+        "JupyterLab and reload the page."
+    )
     if found is None:
-        return [Check("widgets in JupyterLab", False, "JupyterLab's widget package is missing, so "
-                      "the cards will not show.", mend)]
+        return [
+            Check(
+                "widgets in JupyterLab",
+                False,
+                "JupyterLab's widget package is missing, so the cards will not show.",
+                mend,
+            )
+        ]
     major = int(json.loads(found.read_text(encoding="utf-8"))["version"].split(".")[0])
-    return [Check("widgets in JupyterLab", major >= 5,
-                  f"The widget package has major version {major}; 5 is wanted.", mend)]
+    return [
+        Check(
+            "widgets in JupyterLab",
+            major >= 5,
+            f"The widget package has major version {major}; 5 is wanted.",
+            mend,
+        )
+    ]
 
 
 def _data():
     from course_lib.datasets import check_data
 
     ok, sentence = check_data()
-    return [Check("MNIST data, complete and unchanged", ok, sentence,
-                  "" if ok else "Put the file back, or download the course again.")]
+    return [
+        Check(
+            "MNIST data, complete and unchanged",
+            ok,
+            sentence,
+            "" if ok else "Put the file back, or download the course again.",
+        )
+    ]
 
 
 def _work_folder():
@@ -100,7 +139,13 @@ def _work_folder():
         if not there:
             folder.rmdir()
     except OSError as error:
-        return [Check("your work can be saved", False, f"{folder} cannot be written "
-                      f"({error.strerror}).", "Move the course to a folder of your own, or set "
-                      "COURSE_WORK to a folder that you may write.")]
+        return [
+            Check(
+                "your work can be saved",
+                False,
+                f"{folder} cannot be written ({error.strerror}).",
+                "Move the course to a folder of your own, or set "
+                "COURSE_WORK to a folder that you may write.",
+            )
+        ]
     return [Check("your work can be saved", True, f"In {folder}.")]

@@ -91,8 +91,10 @@ def line_of(course, text):
 def test_exercise_line_becomes_answer_and_check_cells(course):
     notebook = build("02", course())
     nbformat.validate(notebook)
-    answer, check = cell_of(notebook, "bias_gradient-answer"), cell_of(notebook,
-                                                                       "bias_gradient-check")
+    answer, check = (
+        cell_of(notebook, "bias_gradient-answer"),
+        cell_of(notebook, "bias_gradient-check"),
+    )
     assert answer.source == exercises.find("bias_gradient").starter.rstrip("\n")
     assert answer.metadata.course.exercise == "bias_gradient"
     assert answer.metadata.course.role == "answer"
@@ -123,9 +125,11 @@ def test_ids_are_stable_and_tell_equal_cells_apart(course):
 
 
 def test_myst_is_turned_into_markdown(course):
-    body = ("\n% a remark for authors\n\n:::{note} Mind the axis\n:class: wide\nRows are $x$.\n"
-            "\n```python\n% exercise nothing\n```\n:::\n\n```{tip}\nTry it.\n```\n"
-            "\n```text\n::: stays\n```\n")
+    body = (
+        "\n% a remark for authors\n\n:::{note} Mind the axis\n:class: wide\nRows are $x$.\n"
+        "\n```python\n% exercise nothing\n```\n:::\n\n```{tip}\nTry it.\n```\n"
+        "\n```text\n::: stays\n```\n"
+    )
     notebook = build("02", course(body))
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
     assert "> **Mind the axis**\n>\n> Rows are $x$." in text
@@ -136,14 +140,17 @@ def test_myst_is_turned_into_markdown(course):
         assert syntax not in text
 
 
-@pytest.mark.parametrize(("body", "says"), [
-    ("\n> [!NOTE]\n> no\n", "does not render"),
-    ("\nSee {ref}`there`.\n", "MyST role"),
-    ("\n(there)=\n", "MyST target"),
-    ("\n```{figure} x.png\n```\n", "not a block Jupyter renders"),
-    ("\n:::\nloose\n:::\n", "not a block Jupyter renders"),
-    ("\n:::{note}\nnever ends\n", "never closed"),
-])
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("\n> [!NOTE]\n> no\n", "does not render"),
+        ("\nSee {ref}`there`.\n", "MyST role"),
+        ("\n(there)=\n", "MyST target"),
+        ("\n```{figure} x.png\n```\n", "not a block Jupyter renders"),
+        ("\n:::\nloose\n:::\n", "not a block Jupyter renders"),
+        ("\n:::{note}\nnever ends\n", "never closed"),
+    ],
+)
 def test_what_jupyter_cannot_show_is_refused_with_its_line(course, body, says):
     made = course(body)
     with pytest.raises(SourceError, match=says) as caught:
@@ -151,11 +158,14 @@ def test_what_jupyter_cannot_show_is_refused_with_its_line(course, body, says):
     assert str(caught.value).startswith(f"02_small.md:{line_of(made, body.split()[0])}: ")
 
 
-@pytest.mark.parametrize(("exercise", "says"), [
-    ("bias_gradeint", "did you mean 'bias_gradient'"),
-    ("double", "belongs to chapter 00"),
-    ("bias_gradient", "already used in line"),
-])
+@pytest.mark.parametrize(
+    ("exercise", "says"),
+    [
+        ("bias_gradeint", "did you mean 'bias_gradient'"),
+        ("double", "belongs to chapter 00"),
+        ("bias_gradient", "already used in line"),
+    ],
+)
 def test_wrong_exercise_names_are_refused_with_their_line(course, exercise, says):
     made = course(ending=f"\nLast.\n\n% exercise {exercise}\n")
     number = len(made.sources["02"].read_text(encoding="utf-8").splitlines())
@@ -188,12 +198,16 @@ def test_last_cell_prints_the_answers(course):
 def test_solved_variant_differs_only_in_the_answers(course):
     student, answered = build("02", course()), solved("02", course())
     assert [c.id for c in student.cells] == [c.id for c in answered.cells]
-    changed = {a.id for a, b in zip(student.cells, answered.cells, strict=True)
-               if a.source != b.source}
-    assert changed == {f"{i.name}-answer" if i.kind == "code" else f"{i.name}-check"
-                       for i in exercises.of_chapter("02")}
+    changed = {
+        a.id for a, b in zip(student.cells, answered.cells, strict=True) if a.source != b.source
+    }
+    assert changed == {
+        f"{i.name}-answer" if i.kind == "code" else f"{i.name}-check"
+        for i in exercises.of_chapter("02")
+    }
     assert cell_of(answered, "bias_gradient-answer").source == exercises.find(
-        "bias_gradient").source.rstrip("\n")
+        "bias_gradient"
+    ).source.rstrip("\n")
     assert repr(exercises.find(QUESTION).solution) in cell_of(answered, f"{QUESTION}-check").source
 
 
@@ -206,9 +220,12 @@ def test_differences_are_listed(course):
     del stored.cells[0]
     stored.metadata.course.chapter = "03"
     said = "\n".join(differences(stored, made))
-    for piece in ("metadata differ", "is not in the notebook: # The linear layer",
-                  "source of cell bias_gradient-check differs: check(1)",
-                  "metadata of cell bias_gradient-answer"):
+    for piece in (
+        "metadata differ",
+        "is not in the notebook: # The linear layer",
+        "source of cell bias_gradient-check differs: check(1)",
+        "metadata of cell bias_gradient-answer",
+    ):
         assert piece in said
     turned = copy.deepcopy(made)
     turned.cells[1:3] = turned.cells[2:0:-1]
@@ -228,8 +245,9 @@ def test_built_twice_gives_the_same_bytes(course, tmp_path):
     assert first.endswith(b"}\n")
     assert b"\r" not in first
     notebook = read_notebook(files[0])
-    assert "checked bias_gradient\n" in [o.text for c in notebook.cells
-                                         for o in c.get("outputs", []) if "text" in o]
+    assert "checked bias_gradient\n" in [
+        o.text for c in notebook.cells for o in c.get("outputs", []) if "text" in o
+    ]
     code = [c for c in notebook.cells if c.cell_type == "code"]
     assert [c.execution_count for c in code] == list(range(1, len(code) + 1))
     assert not any("execution" in c.metadata for c in code)
@@ -245,8 +263,10 @@ def test_cell_that_raises_fails_the_build_with_its_source(tmp_path):
 
 
 def test_cells_run_in_the_folder_with_an_empty_work_folder(tmp_path):
-    code = ("import os\nprint(os.getcwd(), os.listdir(os.environ['COURSE_WORK']), "
-            "os.environ['COURSE_WORK'])")
+    code = (
+        "import os\nprint(os.getcwd(), os.listdir(os.environ['COURSE_WORK']), "
+        "os.environ['COURSE_WORK'])"
+    )
     notebook = execute(v4.new_notebook(cells=[v4.new_code_cell(code)]), tmp_path, "x.ipynb")
     cwd, listing, work = notebook.cells[0].outputs[0].text.split()
     assert cwd == str(tmp_path.resolve())
@@ -256,12 +276,18 @@ def test_cells_run_in_the_folder_with_an_empty_work_folder(tmp_path):
 
 def test_widget_views_and_other_volatile_things_are_removed():
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
-    cell = v4.new_code_cell("x", metadata={"execution": {"iopub.status.idle": "now"}}, outputs=[
-        v4.new_output("display_data", data={**view, "text/plain": "A card"}),
-        v4.new_output("display_data", data=view),
-        v4.new_output("stream", text="kept"),
-        v4.new_output("error", ename="E", evalue="", traceback=["/tmp/ipykernel_12/345.py in f"]),
-    ])
+    cell = v4.new_code_cell(
+        "x",
+        metadata={"execution": {"iopub.status.idle": "now"}},
+        outputs=[
+            v4.new_output("display_data", data={**view, "text/plain": "A card"}),
+            v4.new_output("display_data", data=view),
+            v4.new_output("stream", text="kept"),
+            v4.new_output(
+                "error", ename="E", evalue="", traceback=["/tmp/ipykernel_12/345.py in f"]
+            ),
+        ],
+    )
     notebook = v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
     clean(notebook)
     assert notebook.metadata == {}
@@ -274,13 +300,16 @@ def test_widget_views_and_other_volatile_things_are_removed():
 # files -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("content", "says"), [
-    (None, "there is no file"),
-    (b"{\n \"cells\": [,", "line 2, column"),
-    (b"[1, 2]", "not a notebook of format 4"),
-    (b"{\"worksheets\": []}", "not a notebook of format 4"),
-    (b"\xff\xfe\x00", "not UTF-8"),
-])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "there is no file"),
+        (b'{\n "cells": [,', "line 2, column"),
+        (b"[1, 2]", "not a notebook of format 4"),
+        (b'{"worksheets": []}', "not a notebook of format 4"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+    ],
+)
 def test_files_that_are_no_notebooks_are_named(tmp_path, content, says):
     path = tmp_path / "x.ipynb"
     if content is not None:

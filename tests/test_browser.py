@@ -13,7 +13,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 SHOTS = Path(__file__).parent / "screenshots"
 ROOT = Path(__file__).parents[1]
 
-QUESTIONS = '''\
+QUESTIONS = """\
 from course_lib import answers, ask, check, progress_board
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
@@ -24,7 +24,7 @@ Matrix("t_matrix", title="A matrix", prompt="Fill in $X^T$ of $X = (1, 2)$.", an
        rows=("first", "second"))
 Predict("t_predict", title="A guess", prompt="What is $0.1 + 0.2 - 0.3$ in floating point?",
         options=[Option("0", "Not quite."), Option("5.6e-17", "Yes.", right=True)],
-        reveal=lambda: f"{0.1 + 0.2 - 0.3:.1e}", picture="chain.png");'''
+        reveal=lambda: f"{0.1 + 0.2 - 0.3:.1e}", picture="chain.png");"""
 STARTER = '''\
 def weight_gradient(X, dY):
     """Gradient of the loss with respect to the weights of a linear layer.
@@ -35,8 +35,15 @@ def weight_gradient(X, dY):
     raise NotImplementedError'''
 GAP = "    # Your code here.\n    raise NotImplementedError"
 CELLS = [
-    QUESTIONS, STARTER, "check(weight_gradient)", 'ask("t_choice")', 'ask("t_number")',
-    'ask("t_matrix")', 'ask("t_predict")', "progress_board()", "answers()",
+    QUESTIONS,
+    STARTER,
+    "check(weight_gradient)",
+    'ask("t_choice")',
+    'ask("t_number")',
+    'ask("t_matrix")',
+    'ask("t_predict")',
+    "progress_board()",
+    "answers()",
 ]
 
 
@@ -52,8 +59,10 @@ def lab(tmp_path_factory):
     with sync_api.sync_playwright() as playwright:
         program = browser_path(playwright)
         if program is None:
-            pytest.skip("no Chromium on this machine (apt install chromium, or run: "
-                        "python -m playwright install chromium)")
+            pytest.skip(
+                "no Chromium on this machine (apt install chromium, or run: "
+                "python -m playwright install chromium)"
+            )
         with jupyterlab(folder, COURSE_WORK=str(folder / "work"), PYTHONPATH=paths) as address:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
             yield browser, f"{address}/lab/tree/cards.ipynb?reset"
@@ -64,8 +73,9 @@ class Notebook:
     """One open page with the notebook; cells are counted from 0."""
 
     def __init__(self, browser, url):
-        self.page = browser.new_page(viewport={"width": 1000, "height": 1500},
-                                     device_scale_factor=1.15)
+        self.page = browser.new_page(
+            viewport={"width": 1000, "height": 1500}, device_scale_factor=1.15
+        )
         self.hosts, self.errors = set(), []
         self.page.on("request", lambda r: self.hosts.add(urlsplit(r.url).hostname))
         self.page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
@@ -76,8 +86,10 @@ class Notebook:
         self.command("application:toggle-left-area")
 
     def command(self, name, **arguments):
-        self.page.evaluate("([name, args]) => void window.jupyterapp.commands.execute(name, args)",
-                           [name, arguments])
+        self.page.evaluate(
+            "([name, args]) => void window.jupyterapp.commands.execute(name, args)",
+            [name, arguments],
+        )
 
     def cell(self, index):
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
@@ -104,7 +116,8 @@ class Notebook:
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Control+Enter")
         sync_api.expect(self.cell(index).locator(".jp-InputPrompt").first).to_contain_text(
-            "[", timeout=15_000)
+            "[", timeout=15_000
+        )
 
     def restart(self):
         self.command("notebook:restart-kernel")
@@ -196,17 +209,24 @@ def picture_of(notebook):
     """The answer cell and the card that names its mistake, as the README shows them."""
     SHOTS.mkdir(exist_ok=True)
     top, low = notebook.cell(1).bounding_box(), notebook.card(2).bounding_box()
-    notebook.page.screenshot(path=SHOTS / "card.png", clip={
-        "x": low["x"] - 6, "y": top["y"], "width": low["width"] + 12,
-        "height": low["y"] + low["height"] - top["y"] + 8})
+    notebook.page.screenshot(
+        path=SHOTS / "card.png",
+        clip={
+            "x": low["x"] - 6,
+            "y": top["y"],
+            "width": low["width"] + 12,
+            "height": low["y"] + low["height"] - top["y"] + 8,
+        },
+    )
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_cards_can_be_read_in_both_themes(notebook, theme):
     notebook.command("apputils:change-theme", theme=theme)
     word = theme.split()[1].lower()
-    notebook.page.wait_for_selector(f"body[data-jp-theme-light={str(word == 'light').lower()}]",
-                                    state="attached")
+    notebook.page.wait_for_selector(
+        f"body[data-jp-theme-light={str(word == 'light').lower()}]", state="attached"
+    )
     notebook.page.wait_for_timeout(300)  # the theme's style sheet comes in after its name
     SHOTS.mkdir(exist_ok=True)
     for index in range(2, 8):

@@ -107,7 +107,7 @@ def test_pictures_exist_and_have_words(chapter):
 
 
 def test_pictures_are_found_in_markdown_and_html():
-    text = "![A slope](../images/a.png)\n<img src='b.png' alt=\"\">\n![](c.png \"title\")"
+    text = '![A slope](../images/a.png)\n<img src=\'b.png\' alt="">\n![](c.png "title")'
     assert list(images(text)) == [("A slope", "../images/a.png"), ("", "b.png"), ("", "c.png")]
 
 
@@ -125,8 +125,11 @@ def test_solved_chapter_earns_every_point(chapter, tmp_path):
             client.execute_cell(cell, index)  # raises where a cell does
     items = exercises.of_chapter(chapter)
     records = Progress(chapter, work).read()
-    unsolved = {i.name: records.get(i.name, {}).get("message", "never checked") for i in items
-                if not records.get(i.name, {}).get("passed")}
+    unsolved = {
+        i.name: records.get(i.name, {}).get("message", "never checked")
+        for i in items
+        if not records.get(i.name, {}).get("passed")
+    }
     assert unsolved == {}
     earned = sum(row[4] for row in overview(work) if row[0] == chapter)
     assert earned == sum(i.points for i in items)

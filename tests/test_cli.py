@@ -30,7 +30,8 @@ from course_lib.widgets.plain import block
 
 ITEMS = exercises.of_chapter("02")
 MARKS = "".join(f"\n% exercise {item.name}\n" for item in ITEMS)
-SOURCE = """# The linear layer
+SOURCE = (
+    """# The linear layer
 
 ```{code-cell}
 import numpy as np
@@ -43,11 +44,14 @@ def check(attempt):
 def ask(name, answer=None):
     print("asked")
 ```
-""" + MARKS + """
+"""
+    + MARKS
+    + """
 ```{code-cell}
 print("answers()")
 ```
 """
+)
 MINE = "def bias_gradient(dY):\n    return dY.sum(axis=0)  # mine"
 
 
@@ -86,9 +90,13 @@ def answered(path, exercise="bias_gradient"):
 
 
 def notebook_of(path, *cells):
-    write_notebook(path, v4.new_notebook(
-        cells=[v4.new_code_cell(c, id=f"c{i}") for i, c in enumerate(cells)],
-        metadata={"course": {"chapter": "02"}}))
+    write_notebook(
+        path,
+        v4.new_notebook(
+            cells=[v4.new_code_cell(c, id=f"c{i}") for i, c in enumerate(cells)],
+            metadata={"course": {"chapter": "02"}},
+        ),
+    )
     return str(path)
 
 
@@ -99,20 +107,23 @@ def saved(course):
 # errors ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("arguments", "says"), [
-    (["frobnicate"], "frobnicate"),
-    (["build", "9"], "there is no chapter 9; there are 02"),
-    (["reset", "x", "--yes"], "there is no chapter x; there are 02"),
-    (["check"], "FILE.ipynb"),
-    (["check", "nowhere.ipynb"], "there is no file nowhere.ipynb"),
-    (["check", "chapters"], "is not a file"),
-    (["check", "chapters/source/02_small.md"], "JSON breaks at line 1, column 1"),
-    (["update", "--from", "nowhere"], "there is no file or folder nowhere"),
-    (["update", "--from", "chapters/source"], "holds no chapters"),
-    (["update", "--from", "chapters/02_small.ipynb"], "neither a folder nor a zip"),
-    (["update", "--from", "."], "this course itself"),
-    (["solve", "2", "--to", "x.txt"], "neither a folder nor called NAME.ipynb"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["frobnicate"], "frobnicate"),
+        (["build", "9"], "there is no chapter 9; there are 02"),
+        (["reset", "x", "--yes"], "there is no chapter x; there are 02"),
+        (["check"], "FILE.ipynb"),
+        (["check", "nowhere.ipynb"], "there is no file nowhere.ipynb"),
+        (["check", "chapters"], "is not a file"),
+        (["check", "chapters/source/02_small.md"], "JSON breaks at line 1, column 1"),
+        (["update", "--from", "nowhere"], "there is no file or folder nowhere"),
+        (["update", "--from", "chapters/source"], "holds no chapters"),
+        (["update", "--from", "chapters/02_small.ipynb"], "neither a folder nor a zip"),
+        (["update", "--from", "."], "this course itself"),
+        (["solve", "2", "--to", "x.txt"], "neither a folder nor called NAME.ipynb"),
+    ],
+)
 def test_usage_errors_are_one_line_and_exit_2(course, capsys, arguments, says):
     assert main(arguments) == 2
     out, err = capsys.readouterr()
@@ -342,9 +353,13 @@ def rows_of(text):
 
 
 def test_check_names_the_mistake_and_counts(course, tmp_path, capsys):
-    file = notebook_of(tmp_path / "x.ipynb", "import json\njson = print('noise')", "1 / 0",
-                       "def bias_gradient(dY):\n    return dY.mean(axis=0)",
-                       "def linear_forward(X, W, b):\n    return X @ W + b")
+    file = notebook_of(
+        tmp_path / "x.ipynb",
+        "import json\njson = print('noise')",
+        "1 / 0",
+        "def bias_gradient(dY):\n    return dY.mean(axis=0)",
+        "def linear_forward(X, W, b):\n    return X @ W + b",
+    )
     assert main(["check", file]) == 1
     out = capsys.readouterr().out
     assert "divided" in out
@@ -367,7 +382,8 @@ def test_check_passes_a_solved_chapter_with_its_stored_answers(course, tmp_path,
     write_notebook(tmp_path / "solved.ipynb", notebook)
     assert main(["check", "solved.ipynb", "--json"]) == 1  # this course's ask() stores nothing
     assert {r["state"] for n, r in rows_of(capsys.readouterr().out).items() if n in raw} == {
-        "not attempted"}
+        "not attempted"
+    }
     notebook.cells[-1].outputs = [v4.new_output("stream", text=block({"02": raw}))]
     write_notebook(tmp_path / "solved.ipynb", notebook)
     before = (tmp_path / "solved.ipynb").read_bytes()
@@ -392,15 +408,23 @@ def test_check_prefers_the_progress_beside_the_file(course, tmp_path, capsys):
     assert rows_of(capsys.readouterr().out)[item.name]["state"] == "passed"
 
 
-@pytest.mark.parametrize(("cell", "remark", "state"), [
-    ("while True: pass", "Cell 2 was stopped after 1 s.", "passed"),
-    ("os._exit(1)", "The kernel died", "not judged"),
-])
-def test_check_survives_bad_cells_and_leaves_no_kernel(course, tmp_path, capsys, cell, remark,
-                                                       state):
+@pytest.mark.parametrize(
+    ("cell", "remark", "state"),
+    [
+        ("while True: pass", "Cell 2 was stopped after 1 s.", "passed"),
+        ("os._exit(1)", "The kernel died", "not judged"),
+    ],
+)
+def test_check_survives_bad_cells_and_leaves_no_kernel(
+    course, tmp_path, capsys, cell, remark, state
+):
     pid = tmp_path / "pid"
-    file = notebook_of(tmp_path / "x.ipynb",
-                       f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))", cell, MINE)
+    file = notebook_of(
+        tmp_path / "x.ipynb",
+        f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))",
+        cell,
+        MINE,
+    )
     assert main(["check", file, "--json", "--timeout", "1"]) == 1
     out = json.loads(capsys.readouterr().out)
     assert out["remarks"][0].startswith(remark)
@@ -420,13 +444,21 @@ def ended(pid):
 @pytest.mark.skipif(os.name == "nt", reason="sends an interrupt the POSIX way")
 def test_interrupted_check_exits_130_and_leaves_no_kernel(course, tmp_path):
     pid = tmp_path / "pid"
-    file = notebook_of(tmp_path / "x.ipynb",
-                       f"import os\nopen({str(pid)!r}, 'w').write(f'{{os.getpid()}}.')",
-                       "while True: pass")
-    command = [sys.executable, "-c", "from course_lib.cli import main; raise SystemExit(main())",
-               "check", file]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          start_new_session=True) as process:
+    file = notebook_of(
+        tmp_path / "x.ipynb",
+        f"import os\nopen({str(pid)!r}, 'w').write(f'{{os.getpid()}}.')",
+        "while True: pass",
+    )
+    command = [
+        sys.executable,
+        "-c",
+        "from course_lib.cli import main; raise SystemExit(main())",
+        "check",
+        file,
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
         until = time.monotonic() + 30
         while not (pid.exists() and pid.read_text().endswith(".")):
             assert time.monotonic() < until

@@ -57,16 +57,20 @@ def parts_imported(path, text=None):
 def upward(path, text=None):
     """The parts that a file must not import and does."""
     own = part_of(path)
-    return {p for p in parts_imported(path, text)
-            if p != own and (own, p) not in SIDEWAYS and LEVEL[p] >= LEVEL[own]}
+    return {
+        p
+        for p in parts_imported(path, text)
+        if p != own and (own, p) not in SIDEWAYS and LEVEL[p] >= LEVEL[own]
+    }
 
 
 def test_every_part_has_a_level():
     assert {part_of(p) for p in FILES} - {""} <= set(LEVEL)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if part_of(p)],
-                         ids=lambda p: p.relative_to(PACKAGE).as_posix())
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if part_of(p)], ids=lambda p: p.relative_to(PACKAGE).as_posix()
+)
 def test_imports_go_downward_only(path):
     assert upward(path) == set()
 
@@ -80,12 +84,19 @@ def test_the_check_itself_sees_forbidden_imports():
 
 
 def test_autograd_core_does_not_import_ops():
-    assert not [(path, name) for path in (PACKAGE / "autograd").glob("*core*.py")
-                for name in imports_of(path) if re.search(r"\bops\b", name)]
+    assert not [
+        (path, name)
+        for path in (PACKAGE / "autograd").glob("*core*.py")
+        for name in imports_of(path)
+        if re.search(r"\bops\b", name)
+    ]
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if part_of(p) in ("grading", "exercises")],
-                         ids=lambda p: p.relative_to(PACKAGE).as_posix())
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if part_of(p) in ("grading", "exercises")],
+    ids=lambda p: p.relative_to(PACKAGE).as_posix(),
+)
 def test_grading_and_exercises_need_numpy_and_the_standard_library_only(path):
     allowed = {"grading", "exercises"} if path.name == "__init__.py" else {"grading"}
     for name in imports_of(path):
@@ -98,18 +109,29 @@ def test_grading_and_exercises_need_numpy_and_the_standard_library_only(path):
 def test_nothing_needs_posix_or_a_path_of_one_machine(path):
     assert not POSIX_ONLY & {n.split(".")[0] for n in imports_of(path)}
     text = path.read_text(encoding="utf-8")
-    for pattern in (r"signal\.(alarm|setitimer|SIGKILL)", r"os\.(fork|getuid|killpg|setsid)\b",
-                    r"\.\./shared", r"[\"'/](work|home|tmp|shared)/"):
+    for pattern in (
+        r"signal\.(alarm|setitimer|SIGKILL)",
+        r"os\.(fork|getuid|killpg|setsid)\b",
+        r"\.\./shared",
+        r"[\"'/](work|home|tmp|shared)/",
+    ):
         assert not re.search(pattern, text), pattern
 
 
-@pytest.mark.parametrize(("code", "absent"), [
-    ("import course_lib", ("matplotlib", "ipywidgets", "IPython", "numpy")),
-    ("from course_lib import judge", ("matplotlib", "ipywidgets", "IPython")),
-    ("from course_lib import cli", ("typer", "rich", "matplotlib", "ipywidgets")),
-])
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import course_lib", ("matplotlib", "ipywidgets", "IPython", "numpy")),
+        ("from course_lib import judge", ("matplotlib", "ipywidgets", "IPython")),
+        ("from course_lib import cli", ("typer", "rich", "matplotlib", "ipywidgets")),
+    ],
+)
 def test_heavy_libraries_load_on_first_use(code, absent):
-    shown = subprocess.run([sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
-                           capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "course_lib" in shown.stdout.split()
     assert not set(absent) & set(shown.stdout.split())

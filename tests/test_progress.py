@@ -61,16 +61,26 @@ def test_what_was_not_attempted_leaves_no_file(folder):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"{", b"[]", b"\xff\xfe", b'{"exercises": []}', b'{"exercises": {"bias_gradient": 3}}',
-    b'{"exercises": {"bias_gradient": {"attempts": "many"}}}', b"[" * 100_000,
-], ids=["empty", "cut", "list", "bytes", "no table", "no record", "no count", "deep"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff\xfe",
+        b'{"exercises": []}',
+        b'{"exercises": {"bias_gradient": 3}}',
+        b'{"exercises": {"bias_gradient": {"attempts": "many"}}}',
+        b"[" * 100_000,
+    ],
+    ids=["empty", "cut", "list", "bytes", "no table", "no record", "no count", "deep"],
+)
 def test_a_broken_file_is_set_aside_whole(folder, content):
     Progress("01").save(verdict(name="quadratic_chain"))
     (folder / "ch02.json").write_bytes(content)
     broken = Progress("02")
     assert broken.read() == {}
-    aside, = folder.glob("ch02.broken-*.json")
+    (aside,) = folder.glob("ch02.broken-*.json")
     assert aside.read_bytes() == content
     assert aside.name in broken.warning
     broken.save(verdict("passed"))

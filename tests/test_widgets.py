@@ -43,16 +43,42 @@ def asked():
     """One question of each kind, gone again after the test."""
     before = set(REGISTRY)
     made = SimpleNamespace(
-        choice=Choice("t_choice", title="Pick <one>", prompt="Which of $a<b$ and `x<y`?", options=[
-            Option("first $x^2$", "No: first."), Option("second", "Yes.", right=True)]),
-        number=Number("t_number", title="Half", prompt="Half of 1?", answer=0.5, unit="m",
-                      hints=("Divide.", "By 2.")),
-        matrix=Matrix("t_matrix", title="Fill", prompt="Fill in.", answer=[[1, 2, 3], [4, 5, 6]],
-                      columns=("a", "b", "c")),
-        predict=Predict("t_predict", title="Guess", prompt="How many?", answer=3,
-                        reveal=lambda: "Three came out.", picture="no such picture.png"),
-        guess=Predict("t_guess", title="Guess", prompt="Which?", reveal=lambda: "b came out.",
-                      options=[Option("A", "No."), Option("B", "Yes.", right=True)]),
+        choice=Choice(
+            "t_choice",
+            title="Pick <one>",
+            prompt="Which of $a<b$ and `x<y`?",
+            options=[Option("first $x^2$", "No: first."), Option("second", "Yes.", right=True)],
+        ),
+        number=Number(
+            "t_number",
+            title="Half",
+            prompt="Half of 1?",
+            answer=0.5,
+            unit="m",
+            hints=("Divide.", "By 2."),
+        ),
+        matrix=Matrix(
+            "t_matrix",
+            title="Fill",
+            prompt="Fill in.",
+            answer=[[1, 2, 3], [4, 5, 6]],
+            columns=("a", "b", "c"),
+        ),
+        predict=Predict(
+            "t_predict",
+            title="Guess",
+            prompt="How many?",
+            answer=3,
+            reveal=lambda: "Three came out.",
+            picture="no such picture.png",
+        ),
+        guess=Predict(
+            "t_guess",
+            title="Guess",
+            prompt="Which?",
+            reveal=lambda: "b came out.",
+            options=[Option("A", "No."), Option("B", "Yes.", right=True)],
+        ),
     )
     yield made
     for name in set(REGISTRY) - before:
@@ -62,18 +88,21 @@ def asked():
 def wrong():
     def bias_gradient(dY):
         return dY.mean(axis=0)
+
     return bias_gradient
 
 
 def right():
     def bias_gradient(dY):
         return dY.sum(axis=0)
+
     return bias_gradient
 
 
 def starter():
     def bias_gradient(dY):
         raise NotImplementedError
+
     return bias_gradient
 
 
@@ -97,6 +126,7 @@ def button(card, words):
             yield widget
         for child in getattr(widget, "children", ()):
             yield from walk(child)
+
     return next(walk(card))
 
 
@@ -147,7 +177,7 @@ def test_arrays_of_another_shape_are_shown_with_their_shapes():
 
     page = html(check(bias_gradient))
     assert "your db, shape (1,)" in page
-    assert "bp-differs\">" not in page
+    assert 'bp-differs">' not in page
 
 
 def test_check_again_takes_the_newest_definition(monkeypatch):
@@ -160,7 +190,7 @@ def test_check_again_takes_the_newest_definition(monkeypatch):
     assert "2 of 2 points" in html(card)
     assert "bp-passed" in card._dom_classes
     assert "bp-failed" not in card._dom_classes
-    assert "bp-differs\">" not in html(card)
+    assert 'bp-differs">' not in html(card)
     shell.user_ns.clear()
     button(card, "Check again").click()  # nothing by that name any more: the one it had
     assert card.verdict.passed
@@ -222,11 +252,18 @@ def test_nothing_of_the_learner_is_taken_as_html(broken):
         assert "&lt;img" in html(card)
 
 
-@pytest.mark.parametrize(("given", "says"), [
-    (3, "type int"), ("bias_gradient", "`check(bias_gradient)`"), (None, "type NoneType"),
-    (np.ones(3), "type ndarray"), (np, "type module"), (lambda x: x, "&lt;lambda&gt;"),
-    (len, "the name that the starter has"),
-])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (3, "type int"),
+        ("bias_gradient", "`check(bias_gradient)`"),
+        (None, "type NoneType"),
+        (np.ones(3), "type ndarray"),
+        (np, "type module"),
+        (lambda x: x, "&lt;lambda&gt;"),
+        (len, "the name that the starter has"),
+    ],
+)
 def test_what_is_no_exercise_gets_a_card_that_says_so(given, says):
     card = check(given)
     assert says in card.text() or says in html(card)
@@ -290,7 +327,8 @@ def test_yours_is_used_when_it_passes(capsys):
     assert capsys.readouterr().out == "Using your bias_gradient.\n"
     assert yours(wrong()) is exercises.find("bias_gradient").solution
     assert capsys.readouterr().out == (
-        "Using the course's bias_gradient: yours is not finished yet.\n")
+        "Using the course's bias_gradient: yours is not finished yet.\n"
+    )
     with pytest.raises(ValueError, match="wants a"):
         yours(3)
 
@@ -461,8 +499,9 @@ def test_answers_are_one_block_that_reads_back(asked, capsys):
     check(wrong())  # code travels in its own cell
     answers("--")
     text = capsys.readouterr().out
-    assert read_answers(f"before\n{text}after") == {"--": {
-        "t_choice": "b", "t_number": "1", "t_matrix": asked.matrix.solution}}
+    assert read_answers(f"before\n{text}after") == {
+        "--": {"t_choice": "b", "t_number": "1", "t_matrix": asked.matrix.solution}
+    }
     answers("02")
     assert capsys.readouterr().out == "No widget answers yet.\n"
     assert read_answers("nothing") == {}
@@ -513,8 +552,11 @@ def test_every_solution_passes_on_its_card():
 
 
 def test_the_text_of_an_open_card_tells_how_to_answer_without_it(asked):
-    for question, example in ((asked.choice, '"a"'), (asked.number, "0.5"),
-                              (asked.matrix, "[[0, 0, 0], [0, 0, 0]]")):
+    for question, example in (
+        (asked.choice, '"a"'),
+        (asked.number, "0.5"),
+        (asked.matrix, "[[0, 0, 0], [0, 0, 0]]"),
+    ):
         assert f'answer("{question.name}", {example})' in ask(question.name).text()
     assert "b) second" in ask("t_choice").text()
 
@@ -557,15 +599,23 @@ def test_the_self_test_says_ok_or_what_to_do(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("COURSE_WORK", str(tmp_path / "file" / "work"))
     monkeypatch.setattr(selftest.sys, "version_info", (3, 9))
-    monkeypatch.setattr(selftest.metadata, "requires", lambda _: [
-        "numpy>=99.0", "nosuch-package>=1.0", 'extra>=1; extra == "x"'])
+    monkeypatch.setattr(
+        selftest.metadata,
+        "requires",
+        lambda _: ["numpy>=99.0", "nosuch-package>=1.0", 'extra>=1; extra == "x"'],
+    )
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *_: [str(tmp_path)])
     monkeypatch.setattr("course_lib.datasets.check_data", lambda: 1 / 0)
     card = self_test()
     failed = [c for c in card.checks if not c.ok]
     assert [c.name for c in failed] == [
-        "Python 3.11 or newer", "numpy 99.0 or newer", "nosuch-package 1.0 or newer",
-        "widgets in JupyterLab", "data", "your work can be saved"]
+        "Python 3.11 or newer",
+        "numpy 99.0 or newer",
+        "nosuch-package 1.0 or newer",
+        "widgets in JupyterLab",
+        "data",
+        "your work can be saved",
+    ]
     assert all(c.mend for c in failed)
     assert card.text().endswith("6 things to mend.")
     assert all(c.mend in card.text() for c in failed)
@@ -582,16 +632,28 @@ def test_everything_is_found_at_the_package_root():
 
 
 def test_markdown_of_prompts():
-    page = markup.prose("One **bold `c<d`** and *slanted*, 2 * 3 * 4.\n\n- a\n  b\n- $x*y*z$\n\n"
-                        "1. first\n2. second\n\n```python\nif a < b:\n\n    pass\n```\nend")
-    assert page == ("<p>One <strong>bold <code>c&lt;d</code></strong> and <em>slanted</em>, 2 * 3 "
-                    "* 4.</p><ul><li>a b</li><li>$x*y*z$</li></ul><ol><li>first</li><li>second</li>"
-                    "</ol><pre>if a &lt; b:\n\n    pass</pre><p>end</p>")
+    page = markup.prose(
+        "One **bold `c<d`** and *slanted*, 2 * 3 * 4.\n\n- a\n  b\n- $x*y*z$\n\n"
+        "1. first\n2. second\n\n```python\nif a < b:\n\n    pass\n```\nend"
+    )
+    assert page == (
+        "<p>One <strong>bold <code>c&lt;d</code></strong> and <em>slanted</em>, 2 * 3 "
+        "* 4.</p><ul><li>a b</li><li>$x*y*z$</li></ul><ol><li>first</li><li>second</li>"
+        "</ol><pre>if a &lt; b:\n\n    pass</pre><p>end</p>"
+    )
 
 
 def test_numbers_have_no_negative_zero_and_odd_values_are_words():
     assert [markup.number(v) for v in (-0.0, 1 / 3, -2.0, 7, True, np.nan, -np.inf, 1e-9)] == [
-        "0", "0.3333", "−2", "7", "True", "nan", "−inf", "1e-09".replace("-", "−")]
+        "0",
+        "0.3333",
+        "−2",
+        "7",
+        "True",
+        "nan",
+        "−inf",
+        "1e-09".replace("-", "−"),
+    ]
 
 
 def test_a_verdict_of_another_kind_is_plain_json(asked):

@@ -7,7 +7,21 @@ from course_lib.authoring.errors import CourseError, ExecutionError, SourceError
 from course_lib.authoring.run import clean, execute, kernel
 
 __all__ = [
-    "Carried", "Course", "CourseError", "ExecutionError", "SourceError", "UsageError", "build",
-    "carry_over", "clean", "differences", "execute", "holds_work", "kernel", "read_notebook",
-    "solved", "stored_answers", "write_notebook",
+    "Carried",
+    "Course",
+    "CourseError",
+    "ExecutionError",
+    "SourceError",
+    "UsageError",
+    "build",
+    "carry_over",
+    "clean",
+    "differences",
+    "execute",
+    "holds_work",
+    "kernel",
+    "read_notebook",
+    "solved",
+    "stored_answers",
+    "write_notebook",
 ]

@@ -49,19 +49,25 @@ def _assemble(chapter, course, exercise_cells):
             cells.append(_author_cell(part.kind, part.text, part.metadata, seen))
     code = [c for c in cells if c.cell_type == "code"]
     if not code or not re.search(r"\banswers\(", code[-1].source):
-        needed = "" if any(re.search(r"^import course_lib$", c.source, re.M) for c in code) else (
-            "import course_lib\n\n")
+        needed = (
+            ""
+            if any(re.search(r"^import course_lib$", c.source, re.M) for c in code)
+            else ("import course_lib\n\n")
+        )
         cells.append(_author_cell("code", f'{needed}course_lib.answers("{chapter}")', {}, seen))
         code.append(cells[-1])
     code[-1].metadata["course"] = {"role": "answers"}
-    return v4.new_notebook(cells=cells, metadata={
-        "kernelspec": dict(KERNEL),
-        "language_info": {**LANGUAGE, "codemirror_mode": dict(LANGUAGE["codemirror_mode"])},
-        "course": {
-            "chapter": chapter,
-            "authors": f"Edit chapters/source/{path.name}, then run: course build {chapter}",
+    return v4.new_notebook(
+        cells=cells,
+        metadata={
+            "kernelspec": dict(KERNEL),
+            "language_info": {**LANGUAGE, "codemirror_mode": dict(LANGUAGE["codemirror_mode"])},
+            "course": {
+                "chapter": chapter,
+                "authors": f"Edit chapters/source/{path.name}, then run: course build {chapter}",
+            },
         },
-    })
+    )
 
 
 def _items(chapter, path, parts):
@@ -77,17 +83,25 @@ def _items(chapter, path, parts):
             except KeyError as error:
                 raise SourceError(path, part.line, error.args[0]) from None
         if known[name].chapter != chapter:
-            raise SourceError(path, part.line, f"exercise {name} belongs to chapter "
-                                               f"{known[name].chapter}, not to {chapter}")
+            raise SourceError(
+                path,
+                part.line,
+                f"exercise {name} belongs to chapter {known[name].chapter}, not to {chapter}",
+            )
         if name in mentioned:
-            raise SourceError(path, part.line, f"exercise {name} was already used in line "
-                                               f"{mentioned[name]}")
+            raise SourceError(
+                path, part.line, f"exercise {name} was already used in line {mentioned[name]}"
+            )
         mentioned[name] = part.line
     for item in exercises.of_chapter(chapter):
         if item.name not in mentioned:
-            raise SourceError(path, 1, f"exercise {item.name} of chapter {chapter} is never "
-                                       f"mentioned; write `% exercise {item.name}` on a line of "
-                                       "its own")
+            raise SourceError(
+                path,
+                1,
+                f"exercise {item.name} of chapter {chapter} is never "
+                f"mentioned; write `% exercise {item.name}` on a line of "
+                "its own",
+            )
     return known
 
 
@@ -108,8 +122,10 @@ def _student_cells(item):
         return [_cell(item, "check", f'ask("{item.name}")')]
     starter = item.starter.rstrip("\n")
     # The fingerprint tells a learner's work from the starter of an older version.
-    return [_cell(item, "answer", starter, starter=digest(starter)),
-            _cell(item, "check", f"check({item.name})")]
+    return [
+        _cell(item, "answer", starter, starter=digest(starter)),
+        _cell(item, "check", f"check({item.name})"),
+    ]
 
 
 def _solved_cells(item):
@@ -127,14 +143,19 @@ def differences(stored, built):
     if stored.metadata != built.metadata:
         found.append("the notebook's metadata differ")
     old, new = ({c.get("id"): c for c in n.cells} for n in (stored, built))
-    found += [f"cell {i} is not in the notebook: {_first_line(c)}"
-              for i, c in new.items() if i not in old]
-    found += [f"cell {i} is not in the build: {_first_line(c)}"
-              for i, c in old.items() if i not in new]
+    found += [
+        f"cell {i} is not in the notebook: {_first_line(c)}" for i, c in new.items() if i not in old
+    ]
+    found += [
+        f"cell {i} is not in the build: {_first_line(c)}" for i, c in old.items() if i not in new
+    ]
     for i in new:
         if i in old:
-            found += [f"the {key.replace('_', ' ')} of cell {i} differs: {_first_line(old[i])}"
-                      for key in ("cell_type", "source", "metadata") if old[i][key] != new[i][key]]
+            found += [
+                f"the {key.replace('_', ' ')} of cell {i} differs: {_first_line(old[i])}"
+                for key in ("cell_type", "source", "metadata")
+                if old[i][key] != new[i][key]
+            ]
     if not found and [c.id for c in stored.cells] != [c.id for c in built.cells]:
         found.append("the cells are in another order")
     return found

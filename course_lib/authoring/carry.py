@@ -10,8 +10,10 @@ from nbformat import v4
 from course_lib import exercises
 from course_lib.authoring.build import digest
 
-_HEADING = ("## Answers from an earlier version\n\nThis version of the chapter no longer asks for "
-            "what follows. It is kept here so that nothing of yours is lost.")
+_HEADING = (
+    "## Answers from an earlier version\n\nThis version of the chapter no longer asks for "
+    "what follows. It is kept here so that nothing of yours is lost."
+)
 
 
 def _course(cell):
@@ -22,8 +24,9 @@ def _course(cell):
 def answer_cells(notebook):
     """{exercise: its answer cell}, known by the cell's id or, where ids are lost, its metadata."""
     code = [c for c in notebook.cells if c.cell_type == "code"]
-    found = {c["id"].removesuffix("-answer"): c for c in code
-             if c.get("id", "").endswith("-answer")}
+    found = {
+        c["id"].removesuffix("-answer"): c for c in code if c.get("id", "").endswith("-answer")
+    }
     for cell in code:
         if _course(cell).get("role") == "answer":
             found.setdefault(_course(cell).get("exercise"), cell)
@@ -39,8 +42,11 @@ def _is_work(cell, starter):
 def worked_on(notebook, built):
     """{exercise: answer cell} of those answer cells which the learner has changed."""
     starters = {name: cell.source for name, cell in answer_cells(built).items()}
-    return {name: cell for name, cell in answer_cells(notebook).items()
-            if _is_work(cell, starters.get(name))}
+    return {
+        name: cell
+        for name, cell in answer_cells(notebook).items()
+        if _is_work(cell, starters.get(name))
+    }
 
 
 def holds_work(notebook, built):
@@ -87,10 +93,15 @@ class Carried:
     added: int = 0  # cells of the learner's own
 
     def __str__(self):
-        said = [f"{len(names)} answer{'s' if len(names) > 1 else ''} {what} ({', '.join(names)})"
-                for names, what in ((self.answers, "carried over"),
-                                    (self.restored, "restored from your progress"),
-                                    (self.orphans, "moved to the end")) if names]
+        said = [
+            f"{len(names)} answer{'s' if len(names) > 1 else ''} {what} ({', '.join(names)})"
+            for names, what in (
+                (self.answers, "carried over"),
+                (self.restored, "restored from your progress"),
+                (self.orphans, "moved to the end"),
+            )
+            if names
+        ]
         if self.added:
             said.append(f"{self.added} cell{'s' if self.added > 1 else ''} of your own kept")
         return ", ".join(said) or "nothing of yours to carry over"
@@ -121,8 +132,9 @@ def carry_over(old, new, records=None):
     _insert_added(old, result)
     if result.orphans:
         ends = [v4.new_markdown_cell(_HEADING), *(work[name] for name in result.orphans)]
-        result.notebook.cells += [_own(cell, len(result.notebook.cells) + i)
-                                  for i, cell in enumerate(ends)]
+        result.notebook.cells += [
+            _own(cell, len(result.notebook.cells) + i) for i, cell in enumerate(ends)
+        ]
     return result
 
 
@@ -130,8 +142,9 @@ def _carry_answers_block(old, new):
     """Keeps the stored answers to questions, which may exist nowhere else."""
     if not stored_answers(old):
         return
-    ends = [[c for c in n.cells if c.cell_type == "code" and "answers(" in c.source]
-            for n in (old, new)]
+    ends = [
+        [c for c in n.cells if c.cell_type == "code" and "answers(" in c.source] for n in (old, new)
+    ]
     if all(ends):
         ends[1][-1].outputs = copy.deepcopy(ends[0][-1].outputs)
 
@@ -161,5 +174,4 @@ def _own(cell, number):
 
 def is_own(cell):
     """Whether a learner added the cell: its id is none that a build of any version makes."""
-    return not re.fullmatch(r"[0-9a-f]{10}-\d+|\w+-(answer|check)",
-                            cell.get("id", ""))
+    return not re.fullmatch(r"[0-9a-f]{10}-\d+|\w+-(answer|check)", cell.get("id", ""))

@@ -41,8 +41,10 @@ class Course:
             if not re.fullmatch(r"\d\d_\w+\.md", path.name):
                 raise CourseError(f"{path} is not called NN_name.md")
             if path.name[:2] in found:
-                raise CourseError(f"two sources for chapter {path.name[:2]}: "
-                                  f"{found[path.name[:2]].name} and {path.name}")
+                raise CourseError(
+                    f"two sources for chapter {path.name[:2]}: "
+                    f"{found[path.name[:2]].name} and {path.name}"
+                )
             found[path.name[:2]] = path
         return found
 
@@ -88,8 +90,10 @@ def read_notebook(path):
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not a notebook: it is not UTF-8 text") from None
     except json.JSONDecodeError as error:
-        raise UsageError(f"{path} is not a notebook, or a damaged one: its JSON breaks at line "
-                         f"{error.lineno}, column {error.colno}") from None
+        raise UsageError(
+            f"{path} is not a notebook, or a damaged one: its JSON breaks at line "
+            f"{error.lineno}, column {error.colno}"
+        ) from None
     cells = content.get("cells") if isinstance(content, dict) else None
     if not isinstance(cells, list) or not all(_is_cell(c) for c in cells):
         raise UsageError(f"{path} is JSON, but not a notebook of format 4 with a list of cells")
@@ -99,11 +103,13 @@ def read_notebook(path):
 
 
 def _is_cell(cell):
-    return (isinstance(cell, dict) and cell.get("cell_type") in ("code", "markdown", "raw")
-            and isinstance(cell.get("source"), (str, list))
-            and isinstance(cell.setdefault("metadata", {}), dict)
-            and isinstance(cell.setdefault("outputs", []) if cell["cell_type"] == "code" else [],
-                           list))
+    return (
+        isinstance(cell, dict)
+        and cell.get("cell_type") in ("code", "markdown", "raw")
+        and isinstance(cell.get("source"), (str, list))
+        and isinstance(cell.setdefault("metadata", {}), dict)
+        and isinstance(cell.setdefault("outputs", []) if cell["cell_type"] == "code" else [], list)
+    )
 
 
 def write_notebook(path, notebook):

@@ -26,12 +26,18 @@ def kernel(notebook, folder, work, **options):
 
     folder: where the kernel runs. work: its work folder. options: of nbclient's NotebookClient.
     """
-    client = NotebookClient(notebook, kernel_name="python3", record_timing=False,
-                            store_widget_state=False, **options)
+    client = NotebookClient(
+        notebook, kernel_name="python3", record_timing=False, store_widget_state=False, **options
+    )
     manager = client.create_kernel_manager()
     # A learner may have another kernel called python3; the chapters need this environment.
-    manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f",
-                                "{connection_file}"]
+    manager.kernel_spec.argv = [
+        sys.executable,
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+    ]
     streams = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)  # its talk, not the cells'
     environment = {**os.environ, "COURSE_WORK": str(work)}
     with warnings.catch_warnings():

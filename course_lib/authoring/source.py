@@ -8,18 +8,31 @@ from jupytext.myst import MystMetadataParsingError, myst_to_notebook
 from course_lib.authoring.errors import SourceError
 
 ADMONITIONS = (
-    "admonition", "attention", "caution", "danger", "error", "hint", "important", "note",
-    "seealso", "tip", "warning",
+    "admonition",
+    "attention",
+    "caution",
+    "danger",
+    "error",
+    "hint",
+    "important",
+    "note",
+    "seealso",
+    "tip",
+    "warning",
 )
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,}|:{3,})\s*(.*)$")
 _MARK = re.compile(r"%\s*exercise\s+(\S+)\s*$")
 _DIRECTIVE = re.compile(r"\{([\w:-]+)\}\s*(.*)$")
 _REFUSED = (
-    (re.compile(r"\s*>\s*\[!\w+\]"),
-     "JupyterLab does not render `> [!NOTE]`; write a {note} block"),
+    (
+        re.compile(r"\s*>\s*\[!\w+\]"),
+        "JupyterLab does not render `> [!NOTE]`; write a {note} block",
+    ),
     (re.compile(r"\([\w-]+\)=\s*$"), "a MyST target, which Jupyter would show as text"),
-    (re.compile(r"(?<![\w`}\\])\{[a-zA-Z][\w:-]*\}`[^`]+`"),
-     "a MyST role, which Jupyter would show as text"),
+    (
+        re.compile(r"(?<![\w`}\\])\{[a-zA-Z][\w:-]*\}`[^`]+`"),
+        "a MyST role, which Jupyter would show as text",
+    ),
 )
 
 
@@ -111,8 +124,11 @@ def _plain(path, number, block):
         return block
     name, title = directive.groups()
     if name not in ADMONITIONS:
-        raise SourceError(path, number, f"{{{name}}} is not a block Jupyter renders; there are "
-                                        f"{', '.join(ADMONITIONS)}")
+        raise SourceError(
+            path,
+            number,
+            f"{{{name}}} is not a block Jupyter renders; there are {', '.join(ADMONITIONS)}",
+        )
     body = []
     for at, inner in _blocks(path, block[1:-1], number + 1):
         if _MARK.match(inner[0]):

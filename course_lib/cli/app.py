@@ -28,7 +28,10 @@ from course_lib.authoring import (
 from course_lib.cli import judging, updating
 
 app = typer.Typer(
-    name="course", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    name="course",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Work on, check, update and build the chapters of this course.",
 )
@@ -69,8 +72,12 @@ def _show(title, columns, rows):
     """Prints a table; a column called "points" is set to the right."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, justify="right" if column == "points" else "left", overflow="fold",
-                         no_wrap=column not in ("title", "message", "detail"))
+        table.add_column(
+            column,
+            justify="right" if column == "points" else "left",
+            overflow="fold",
+            no_wrap=column not in ("title", "message", "detail"),
+        )
     for row in rows:
         table.add_row(*map(str, row))
     width = None if sys.stdout.isatty() else 120
@@ -94,8 +101,9 @@ def top(
 def build_command(
     chapters: Annotated[list[str] | None, typer.Argument(metavar="[NN]...")] = None,
     check: Annotated[bool, typer.Option("--check", help="Compare, change nothing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace chapters that hold your work; a "
-                                        "copy is kept.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace chapters that hold your work; a copy is kept.")
+    ] = False,
 ):
     """Builds chapters from chapters/source: all of them, or those named."""
     course = Course.find()
@@ -107,14 +115,19 @@ def build_command(
         if check:
             problems += _compare(path, notebook)
         elif path.exists() and not force and holds_work(read_notebook(path), notebook):
-            problems.append(f"{path.name} holds your work and was left alone (--force replaces it "
-                            "and keeps a copy)")
+            problems.append(
+                f"{path.name} holds your work and was left alone (--force replaces it "
+                "and keeps a copy)"
+            )
         else:
             _build(course, path, notebook)
     if check and not chapters:
         known = {course.notebook(name).name for name in course.sources}
-        problems += [f"{path.name} has no source" for path in course.chapters.glob("*.ipynb")
-                     if path.name not in known]
+        problems += [
+            f"{path.name} has no source"
+            for path in course.chapters.glob("*.ipynb")
+            if path.name not in known
+        ]
     for problem in problems:
         print(f"course: {problem}", file=sys.stderr)
     if check and not problems:
@@ -145,20 +158,28 @@ def _build(course, path, notebook):
 def progress_command():
     """Shows what is done in each chapter, and the points."""
     rows = progress.overview(Course.find().work)
-    _show("Your progress", ("chapter", "exercise", "state", "points", "attempts"),
-          [(chapter, title, state, f"{points}/{most}", attempts or "")
-           for chapter, _, title, state, points, most, attempts in rows])
+    _show(
+        "Your progress",
+        ("chapter", "exercise", "state", "points", "attempts"),
+        [
+            (chapter, title, state, f"{points}/{most}", attempts or "")
+            for chapter, _, title, state, points, most, attempts in rows
+        ],
+    )
     passed = sum(r[3] == "passed" for r in rows)
-    _say(f"{passed} of {len(rows)} exercises passed, {sum(r[4] for r in rows)} of "
-         f"{sum(r[5] for r in rows)} points.")
+    _say(
+        f"{passed} of {len(rows)} exercises passed, {sum(r[4] for r in rows)} of "
+        f"{sum(r[5] for r in rows)} points."
+    )
 
 
 @app.command()
 def reset(
     chapter: Chapter,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    forget: Annotated[bool, typer.Option("--progress", help="Forget the chapter's progress as "
-                                         "well.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--progress", help="Forget the chapter's progress as well.")
+    ] = False,
 ):
     """Puts a fresh chapter in place; a copy of yours is kept."""
     course = Course.find()
@@ -186,8 +207,12 @@ def reset(
 
 @app.command()
 def update(
-    source: Annotated[Path | None, typer.Option("--from", help="Folder or zip file of a newer "
-                                                "course; by default chapters/source.")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Folder or zip file of a newer course; by default chapters/source."
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ):
     """Takes a new version of the chapters and carries your answers over."""
@@ -212,10 +237,22 @@ def check(
     if as_json:
         _say(judging.as_json(rows, remarks))
     else:
-        _show(file.name, ("exercise", "title", "points", "state", "message"),
-              [(r.exercise, r.title, f"{r.points}/{r.max_points}", r.state,
-                "" if r.state in ("passed", "not attempted") else
-                judging.first_sentence(r.message)) for r in rows])
+        _show(
+            file.name,
+            ("exercise", "title", "points", "state", "message"),
+            [
+                (
+                    r.exercise,
+                    r.title,
+                    f"{r.points}/{r.max_points}",
+                    r.state,
+                    ""
+                    if r.state in ("passed", "not attempted")
+                    else judging.first_sentence(r.message),
+                )
+                for r in rows
+            ],
+        )
         for remark in remarks:
             _say(remark)
         _say(f"{total} of {most} points")
@@ -227,8 +264,9 @@ def solve(
     chapter: Chapter,
     to: Annotated[Path, typer.Option("--to", help="File or folder to write to.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    execute_it: Annotated[bool, typer.Option("--run", help="Run it as well, so that the outputs "
-                                             "are in it.")] = False,
+    execute_it: Annotated[
+        bool, typer.Option("--run", help="Run it as well, so that the outputs are in it.")
+    ] = False,
 ):
     """Writes a chapter with every exercise solved to a place you name."""
     course = Course.find()
@@ -254,8 +292,11 @@ def doctor():
     from course_lib import selftest  # on use: it looks at every package there is
 
     checks = selftest.run()
-    _show("This installation", ("check", "state", "detail"),
-          [(c.name, "ok" if c.ok else "FAILED", c.detail) for c in checks])
+    _show(
+        "This installation",
+        ("check", "state", "detail"),
+        [(c.name, "ok" if c.ok else "FAILED", c.detail) for c in checks],
+    )
     failed = [c for c in checks if not c.ok]
     for c in failed:
         _say(f"{c.name}: {c.mend}")
@@ -267,8 +308,9 @@ def _committed(course, path, built):
     git = shutil.which("git")
     if git is None:
         return None
-    shown = subprocess.run([git, "show", f"HEAD:./{path.name}"], cwd=course.chapters,
-                           capture_output=True, check=False)
+    shown = subprocess.run(
+        [git, "show", f"HEAD:./{path.name}"], cwd=course.chapters, capture_output=True, check=False
+    )
     try:
         stored = v4.reads(shown.stdout.decode())
     except ValueError:

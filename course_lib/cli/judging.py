@@ -41,14 +41,17 @@ def judge_notebook(path, chapters, timeout=60):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         verdicts, remarks = _run(notebook, path.resolve().parent, chapter, Path(work), timeout)
         # Later ones win: the block in the file may be older than the progress beside it.
-        answers = {**stored_answers(notebook),
-                   **_answers(path.resolve().parent / "work" / f"ch{chapter}.json"),
-                   **_answers(Path(work) / f"ch{chapter}.json")}
+        answers = {
+            **stored_answers(notebook),
+            **_answers(path.resolve().parent / "work" / f"ch{chapter}.json"),
+            **_answers(Path(work) / f"ch{chapter}.json"),
+        }
     rows = []
     for item in exercises.of_chapter(chapter):
         if item.kind == "code":
             state, points, message = verdicts.get(
-                item.name, ("not judged", 0, "The notebook did not run that far."))
+                item.name, ("not judged", 0, "The notebook did not run that far.")
+            )
         else:
             verdict = item.judge(answers.get(item.name))
             state, points, message = verdict.status, verdict.points, verdict.message
@@ -58,9 +61,16 @@ def judge_notebook(path, chapters, timeout=60):
 
 def as_json(rows, remarks):
     """The result of `judge_notebook` as text for other programs."""
-    return json.dumps({"points": sum(r.points for r in rows),
-                       "max_points": sum(r.max_points for r in rows), "remarks": remarks,
-                       "exercises": [asdict(r) for r in rows]}, indent=1, ensure_ascii=False)
+    return json.dumps(
+        {
+            "points": sum(r.points for r in rows),
+            "max_points": sum(r.max_points for r in rows),
+            "remarks": remarks,
+            "exercises": [asdict(r) for r in rows],
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
 
 
 def first_sentence(text):
@@ -72,8 +82,7 @@ def _chapter_of(notebook, path, chapters):
     course = notebook.metadata.get("course")
     chapter = course.get("chapter") if isinstance(course, dict) else path.name[:2]
     if chapter not in chapters:
-        raise UsageError(f"{path} is not a chapter of this course; there are "
-                         f"{', '.join(chapters)}")
+        raise UsageError(f"{path} is not a chapter of this course; there are {', '.join(chapters)}")
     return chapter
 
 
@@ -81,8 +90,7 @@ def _answers(path):
     """{question: raw answer} in a progress file, which is only read."""
     try:
         records = json.loads(path.read_text(encoding="utf-8"))["exercises"]
-        return {n: r.get("passed_answer", r["answer"]) for n, r in records.items()
-                if "answer" in r}
+        return {n: r.get("passed_answer", r["answer"]) for n, r in records.items() if "answer" in r}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
@@ -91,10 +99,15 @@ def _run(notebook, folder, chapter, work, timeout):
     """({exercise: [state, points, message]}, remarks) from a fresh kernel."""
     remarks, errors, written = [], [], work / "verdicts.json"
     scratch = v4.new_notebook(cells=[])
-    with kernel(scratch, folder, work, allow_errors=True, interrupt_on_timeout=True,
-                error_on_timeout={"ename": _TIMEOUT, "evalue": "", "traceback": []},
-                on_cell_error=lambda execute_reply, **_: errors.append(execute_reply["content"]),
-                ) as client:
+    with kernel(
+        scratch,
+        folder,
+        work,
+        allow_errors=True,
+        interrupt_on_timeout=True,
+        error_on_timeout={"ename": _TIMEOUT, "evalue": "", "traceback": []},
+        on_cell_error=lambda execute_reply, **_: errors.append(execute_reply["content"]),
+    ) as client:
 
         def run(source, seconds):
             errors.clear()
@@ -118,9 +131,11 @@ def _run(notebook, folder, chapter, work, timeout):
                     remarks.append(f"Cell {number} could not be stopped; nothing was judged.")
                     return {}, remarks
             codes = sum(i.kind == "code" for i in exercises.of_chapter(chapter))
-            error = run("from course_lib.cli.report import write_verdicts\n"
-                        f"write_verdicts({chapter!r}, globals(), {str(written)!r})",
-                        JUDGED_WITHIN * codes + 10)
+            error = run(
+                "from course_lib.cli.report import write_verdicts\n"
+                f"write_verdicts({chapter!r}, globals(), {str(written)!r})",
+                JUDGED_WITHIN * codes + 10,
+            )
             if error:
                 remarks.append(f"The judging was cut short: {_words(error)}")
         except DeadKernelError:

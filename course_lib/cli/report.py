@@ -20,6 +20,9 @@ def write_verdicts(chapter, namespace, path):
             verdict = exercises.judge(item.name, namespace[item.name])
             verdicts[item.name] = verdict.status, verdict.points, verdict.message
         else:
-            verdicts[item.name] = ("missing", 0,
-                                   f"Nothing called {item.name} is defined in the notebook.")
+            verdicts[item.name] = (
+                "missing",
+                0,
+                f"Nothing called {item.name} is defined in the notebook.",
+            )
         Path(path).write_text(json.dumps(verdicts), encoding="utf-8")

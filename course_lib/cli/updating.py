@@ -58,13 +58,17 @@ def from_folder(course, chapters, dry_run, say):
     for path, notebook in fresh.items():
         missing = sorted(answer_cells(notebook).keys() - known.keys())
         if missing:
-            raise CourseError(f"{path.name} has exercises that the installed course_lib does not "
-                              f"know ({', '.join(missing)}): install the newer course first")
+            raise CourseError(
+                f"{path.name} has exercises that the installed course_lib does not "
+                f"know ({', '.join(missing)}): install the newer course first"
+            )
     for path, notebook in fresh.items():
         _replace(course, path.name[:2], course.chapters / path.name, notebook, dry_run, say)
     if not dry_run:
-        for folder, to in ((chapters / "source", course.chapters / "source"),
-                           (chapters.parent / "images", course.root / "images")):
+        for folder, to in (
+            (chapters / "source", course.chapters / "source"),
+            (chapters.parent / "images", course.root / "images"),
+        ):
             if folder.is_dir():
                 shutil.copytree(folder, to, dirs_exist_ok=True)
 

@@ -116,9 +116,7 @@ class _Block:
                 "can be drawn with numbers"
             )
         text = array.dtype.kind in "US"
-        self.cells = [
-            [str(v) if text else number(v) for v in row] for row in np.atleast_2d(array)
-        ]
+        self.cells = [[str(v) if text else number(v) for v in row] for row in np.atleast_2d(array)]
         self.row_labels, self.column_labels = row_labels, column_labels
         self.cell = max(
             0.36,
@@ -462,5 +460,3 @@ def draw_history(history) -> Picture:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
     return Picture(figure, text)
-
-
