@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
+
 from tests.browser_lab import CONTRAST, FLAGS, browser_path, jupyterlab
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
