@@ -12,6 +12,7 @@ import numpy as np
 from course_lib.grading import diagnosis
 from course_lib.grading.exercise import DEFAULT_SEED
 from course_lib.grading.outcomes import Odd, agrees, run, same_outcome
+from course_lib.grading.patterns.case import Case
 from course_lib.grading.probes import Call, Script, describe, inputs_of, size_of
 from course_lib.grading.verdict import Example, Finding, Verdict
 from course_lib.grading.watchdog import Escaped, Stuck, TooSlow, run_within
@@ -204,7 +205,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         except (TooSlow, Escaped):
             return None
 
-    case = diagnosis.Case(
+    case = Case(
         exercise, probes, wanted, outcomes, lambda p: run(p, exercise.solution, exercise), rerun
     )
     finding, sentences = diagnosis.diagnose(case)

@@ -1,0 +1,1 @@
+"""Patterns of wrong results, each verified on all probes before it is believed."""

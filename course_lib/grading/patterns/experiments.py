@@ -1,0 +1,154 @@
+"""Experiments: how the attempt responds when its inputs are changed, and how it must."""
+
+import numpy as np
+
+from course_lib.grading.expressions import close, factor_between
+from course_lib.grading.patterns.case import numeric
+from course_lib.grading.probes import inputs_of, substitute
+from course_lib.grading.verdict import Finding
+
+
+def experiments(case):
+    """Runs the attempt on changed inputs and compares how it responds with how it must."""
+    probe = next(
+        (
+            p
+            for p, o in zip(case.probes, case.outcomes, strict=True)
+            if o.problem is None and not p.label
+        ),
+        None,
+    )
+    if probe is None:
+        return None
+    names = [n for n, v in inputs_of(probe, case.exercise).items() if numeric(v)]
+    rng = np.random.default_rng(5)
+    for n in names:
+        found = _depends(case, probe, n, rng) or _scales(case, probe, n) or _spreads(case, probe, n)
+        if found:
+            return found
+    return None
+
+
+def _value(outcome, case):
+    for r in outcome.records:
+        if case.base(r.name) == case.variable and isinstance(r.value, np.ndarray):
+            return np.asarray(r.value, dtype=float)
+    return None
+
+
+def _both(case, probe):
+    got = case.rerun(probe)
+    if got is None or got.problem:
+        return None, None
+    want = case.reference(probe)
+    return _value(got, case), None if want.problem else _value(want, case)
+
+
+def _depends(case, probe, n, rng):
+    def other(a):
+        noise = rng.uniform(0.5, 1.5, np.shape(a))
+        return a * noise if isinstance(a, np.ndarray) else type(a)(a * float(noise) + 1)
+
+    got, want = _both(case, probe)
+    got_after, want_after = _both(case, substitute(probe, case.exercise, n, other))
+    if any(x is None for x in (got, want, got_after, want_after)):
+        return None
+    v = case.variable
+    if got.shape == got_after.shape and close(got, got_after) and not close(want, want_after):
+        return (
+            Finding("independent", v, n),
+            (
+                f"Your {v} does not change when {n} changes.",
+                f"It must depend on {n}.",
+                f"Where does {n} enter?",
+            ),
+        )
+    if close(want, want_after) and not close(got, got_after):
+        return (
+            Finding("depends", v, n),
+            (
+                f"Your {v} changes when {n} changes, but the right one does not depend on {n}.",
+                "",
+                f"Where does {n} enter?",
+            ),
+        )
+    return None
+
+
+def _degree(before, after):
+    """k where after = 2^k * before, or None."""
+    c = factor_between(after, before) if before.shape == after.shape else None
+    k = None if c is None or c <= 0 else np.log2(c)
+    return None if k is None or abs(k - round(k)) > 1e-6 else round(k)
+
+
+_TIMES = {
+    0: "stays as it is",
+    1: "doubles",
+    2: "becomes 4 times as large",
+    3: "becomes 8 times as large",
+    -1: "halves",
+}
+
+
+def _scales(case, probe, n):
+    got, want = _both(case, probe)
+    doubled = substitute(
+        probe, case.exercise, n, lambda a: a * 2 if isinstance(a, np.ndarray) else type(a)(a * 2)
+    )
+    got_after, want_after = _both(case, doubled)
+    if any(x is None for x in (got, want, got_after, want_after)):
+        return None
+    must, does = _degree(want, want_after), _degree(got, got_after)
+    if must is None or must == does:
+        return None
+    behaves, wanted = _TIMES.get(does, "changes in another way"), _TIMES.get(must, "changes")
+    return (
+        Finding("scaling", case.variable, (n, must, does)),
+        (
+            f"When {n} is doubled, the right {case.variable} {wanted}; yours {behaves}.",
+            f"{case.variable} is proportional to {n}." if must == 1 else "",
+            f"Is there a term without {n}, or one with {n} too many times?",
+        ),
+    )
+
+
+def _spreads(case, probe, n):
+    """Changes one row of an input: which rows of the result may notice?"""
+    a = inputs_of(probe, case.exercise)[n]
+    if not isinstance(a, np.ndarray) or a.ndim == 0 or len(a) < 2:
+        return None
+
+    def nudge(x):
+        x = x.copy()
+        x[-1] = x[-1] * 1.5 + 0.25
+        return x
+
+    got, want = _both(case, probe)
+    got_after, want_after = _both(case, substitute(probe, case.exercise, n, nudge))
+    if any(x is None for x in (got, want, got_after, want_after)) or got.shape != want.shape:
+        return None
+    if want.ndim == 0 or want.shape[0] != a.shape[0]:
+        return None
+    scale = 1e-9 * max(1.0, np.abs(want).max())
+    moved = (np.abs(got_after - got).reshape(len(got), -1) > scale).any(axis=1)
+    must = (np.abs(want_after - want).reshape(len(want), -1) > scale).any(axis=1)
+    if (moved & ~must).any():
+        return (
+            Finding("mixes", case.variable, n),
+            (
+                f"Changing the last row of {n} changes other rows of your {case.variable} too.",
+                "Each row depends on its own row alone.",
+                "Look for a sum, mean or maximum over the whole array.",
+            ),
+        )
+    if (must & ~moved).any():
+        return (
+            Finding("blind", case.variable, n),
+            (
+                f"Changing the last row of {n} does not change that row of your {case.variable}.",
+                f"Every row of {n} must reach its row of the result.",
+                "How far does the loop or slice run?",
+            ),
+        )
+    return None

@@ -1,0 +1,208 @@
+"""Right but for a constant factor, an order, a sign; or another variable altogether."""
+
+import numpy as np
+
+from course_lib.grading.patterns.case import common_factor, is_array
+from course_lib.grading.verdict import Finding
+
+_FACTOR_WHY = {
+    "-1": (
+        "The sign is turned everywhere.",
+        "Follow the minus signs through the derivation one by one.",
+    ),
+    "1/N": (
+        "The 1/N of a mean loss is applied once, in the loss's own backward; no layer divides "
+        "by N.",
+        "Look for a mean where a sum belongs, or a division by the batch size.",
+    ),
+    "N": (
+        "The result grew with the number of samples N.",
+        "Look for a sum where a mean belongs, or for a batch that is counted N times.",
+    ),
+    "2": ("A factor 2 too many.", "Where does a 2 come in: from a square, or from 2h?"),
+    "1/2": ("A factor 2 is missing.", "Look for a square whose derivative lost its 2."),
+}
+
+
+def _factor_words(words):
+    if words == "-1":
+        return "is the right one with the opposite sign"
+    if words.startswith("1/"):
+        return f"is the right one divided by {words[2:]}"
+    return f"is the right one times {words}"
+
+
+def factor(case):
+    words = common_factor(case, lambda e: e.want)
+    if words in (None, "1"):
+        return None
+    why, look = _FACTOR_WHY.get(
+        words,
+        ("Every entry is off by the same factor.", f"Where could a factor of {words} come from?"),
+    )
+    return (
+        Finding("factor", case.variable, words),
+        (f"Your {case.variable} {_factor_words(words)}.", why, look),
+    )
+
+
+def zero_or_constant(case):
+    arrays = [e for e in case.entries if is_array(e) and e.got.size]
+    if not arrays or len(arrays) != len(case.entries):
+        return None
+    first = arrays[0].got.flat[0]
+    if any(not np.all(e.got == first) for e in arrays):
+        return None
+    if sum(e.want.size for e in arrays) < 3:
+        return None
+    if np.isnan(first):
+        return None
+    if first == 0:
+        return (
+            Finding("constant", case.variable, 0.0),
+            (
+                f"Your {case.variable} is 0 in every case.",
+                "Nothing reaches it.",
+                "Is it filled after it was made, and is what you return the array you filled?",
+            ),
+        )
+    return (
+        Finding("constant", case.variable, float(first)),
+        (
+            f"Your {case.variable} is {first:.6g} in every case, whatever goes in.",
+            "The answer must depend on the inputs.",
+            "Is a number from a worked example written into the code?",
+        ),
+    )
+
+
+_TRANSFORMS = {
+    "transposed": (
+        lambda w: w.T if w.ndim == 2 else None,
+        "is the transpose of the right one",
+        "Rows and columns are exchanged.",
+        "A gradient has the shape of its variable, and entry (i, j) belongs to (i, j).",
+    ),
+    "rows reversed": (
+        lambda w: w[::-1] if w.ndim else None,
+        "has the right rows in reverse order",
+        "The values are right, their order is not.",
+        "Look at the direction of your loop or list.",
+    ),
+    "columns reversed": (
+        lambda w: w[:, ::-1] if w.ndim == 2 else None,
+        "has the right columns in reverse order",
+        "The values are right, their order is not.",
+        "Look at the column index.",
+    ),
+    "absolute value": (
+        np.abs,
+        "has the right sizes, but every sign is positive",
+        "A gradient's sign says which way to go.",
+        "Where do the signs get lost?",
+    ),
+    "squared": (
+        np.square,
+        "is the square of the right one",
+        "One factor is there twice.",
+        "Look for a product with itself.",
+    ),
+    "square root": (
+        lambda w: np.sqrt(np.abs(w)),
+        "is the square root of the right one",
+        "",
+        "Look for a root that does not belong there.",
+    ),
+    "reciprocal": (
+        lambda w: 1 / w,
+        "is 1 divided by the right one",
+        "A ratio is upside down.",
+        "Which change belongs on top?",
+    ),
+    "clipped": (
+        lambda w: np.maximum(w, 0),
+        "is 0 wherever it ought to be negative",
+        "Gradients may be negative.",
+        "Look for a maximum with 0.",
+    ),
+    "normalised": (
+        lambda w: w / np.linalg.norm(w),
+        "points the right way but has length 1",
+        "The size of a gradient matters as much as its direction.",
+        "Look for a division by a norm.",
+    ),
+    "cumulative": (
+        lambda w: np.cumsum(w, axis=0) if w.ndim else None,
+        "adds up along its first axis as it goes (a running sum of the right values)",
+        "Each entry stands on its own.",
+        "Look for a variable that is never set back.",
+    ),
+    "sign only": (
+        np.sign,
+        "keeps only the sign of the right one",
+        "The size of a gradient matters too.",
+        "Look for a sign or a comparison.",
+    ),
+    "diagonal only": (
+        lambda w: np.diag(np.diag(w)) if w.ndim == 2 else None,
+        "is right on its diagonal and 0 elsewhere",
+        "Every pair of row and column contributes.",
+        "Do two loops run with one index?",
+    ),
+    "clipped to 1": (
+        lambda w: np.clip(w, -1, 1),
+        "is the right one cut to the range -1 to 1",
+        "",
+        "Look for a clip.",
+    ),
+    "rolled": (
+        lambda w: np.roll(w, 1, axis=0) if w.ndim else None,
+        "is shifted by one along its first axis",
+        "Values stand one place too late.",
+        "Look for an index that is one off.",
+    ),
+    "rolled back": (
+        lambda w: np.roll(w, -1, axis=0) if w.ndim else None,
+        "is shifted by one along its first axis",
+        "Values stand one place too early.",
+        "Look for an index that is one off.",
+    ),
+}
+
+
+def transformed(case):
+    for kind, (change, what, why, look) in _TRANSFORMS.items():
+
+        def base(e, change=change):
+            with np.errstate(all="ignore"):
+                value = change(np.asarray(e.want, dtype=float))
+            return value if value is not None and np.isfinite(value).all() else None
+
+        words = common_factor(case, base)
+        if words is None:
+            continue
+        extra = "" if words == "1" else f", times {words}"
+        data = None if words == "1" else words
+        said = f"Your {case.variable} {what}{extra}."
+        return Finding(kind, case.variable, data), (said, why, look)
+    return None
+
+
+def other_variable(case):
+    """Another output's value, or two outputs exchanged."""
+    names = {n for e in case.entries for n in e.others}
+    for name in sorted(names):
+        words = common_factor(case, lambda e, name=name: e.others.get(name))
+        if words is not None:
+            times = "" if words == "1" else f" times {words}"
+            return (
+                Finding("variable", case.variable, name),
+                (
+                    f"What you give as {case.variable} is {name}{times}.",
+                    "Each output belongs to its own variable.",
+                    f"The order wanted is {case.exercise.output_words}."
+                    if case.exercise.several
+                    else "Check which array goes where.",
+                ),
+            )
+    return None

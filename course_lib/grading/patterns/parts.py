@@ -1,0 +1,216 @@
+"""Right in part: for some entries, for some cases, to some digits."""
+
+import numpy as np
+
+from course_lib.grading.expressions import close, factor_between
+from course_lib.grading.patterns.case import (
+    broadcasts_to,
+    is_array,
+    matches,
+    numeric,
+    show_inputs,
+    wrong_mask,
+)
+from course_lib.grading.verdict import Finding
+
+_CONDITIONS = {
+    "is negative": lambda a: a < 0,
+    "is positive": lambda a: a > 0,
+    "is 0": lambda a: a == 0,
+    "is 0 or more": lambda a: a >= 0,
+    "is 0 or less": lambda a: a <= 0,
+    "is not 0": lambda a: a != 0,
+    "is larger than 1 in size": lambda a: np.abs(a) > 1,
+}
+_PLACES = {
+    "in the first row": lambda s: np.indices(s)[0] == 0,
+    "outside the first row": lambda s: np.indices(s)[0] > 0,
+    "in the last row": lambda s: np.indices(s)[0] == s[0] - 1,
+    "outside the last row": lambda s: np.indices(s)[0] < s[0] - 1,
+    "in the first column": lambda s: np.indices(s)[-1] == 0,
+    "outside the first column": lambda s: np.indices(s)[-1] > 0,
+    "in the last column": lambda s: np.indices(s)[-1] == s[-1] - 1,
+    "outside the last column": lambda s: np.indices(s)[-1] < s[-1] - 1,
+    "on the diagonal": lambda s: np.indices(s)[0] == np.indices(s)[-1],
+    "off the diagonal": lambda s: np.indices(s)[0] != np.indices(s)[-1],
+}
+
+
+def right_but_for_entries(case):
+    if any(not is_array(e) or e.got.shape != e.want.shape for e in case.entries):
+        return None
+    masks = [wrong_mask(case, e) for e in case.entries]
+    wrong, total = sum(m.sum() for m in masks), sum(m.size for m in masks)
+    if not 0 < wrong < total:
+        return None
+    if not any(np.any(e.want[~m]) for e, m in zip(case.entries, masks, strict=True)):
+        return None  # right only where anything proportional would be: at 0
+    v = case.variable
+    for where, holds in _where(case):
+        expected = [holds(e) for e in case.entries]
+        if any(x is None for x in expected):
+            continue
+        if all(np.array_equal(m, x) for m, x in zip(masks, expected, strict=True)):
+            there = _what_stands_there(case, masks)
+            return (
+                Finding("edge", v, where),
+                (
+                    f"Your {v} is right except {where}{there}.",
+                    "The formula holds everywhere, so something is special about these entries.",
+                    "Try one of them by hand.",
+                ),
+            )
+    return None
+
+
+def _where(case):
+    def value_of(name, e):
+        a = case.leaves(e).get(name) if name != case.variable else e.want
+        return np.broadcast_to(a, e.want.shape) if broadcasts_to(a, e.want.shape) else None
+
+    names = [n for n, a in case.leaves(case.entries[0]).items() if np.ndim(a) or numeric(a)]
+    for name in [*names, case.variable]:
+        for words, holds in _CONDITIONS.items():
+
+            def condition(e, name=name, holds=holds):
+                if name != case.variable and name not in case.leaves(e):
+                    return None
+                a = value_of(name, e)
+                return None if a is None else holds(np.asarray(a, dtype=float))
+
+            yield f"where {name} {words}", condition
+    if all(e.want.ndim for e in case.entries):
+        for words, place in _PLACES.items():
+            yield words, lambda e, place=place: place(e.want.shape)
+
+
+def _what_stands_there(case, masks):
+    values = np.concatenate([e.got[m] for e, m in zip(case.entries, masks, strict=True)])
+    wants = np.concatenate([e.want[m] for e, m in zip(case.entries, masks, strict=True)])
+    if np.isnan(values).all():
+        return ", where it is nan"
+    if not np.any(values):
+        return ", where it is 0"
+    if close(values, -wants):
+        return ", where its sign is turned"
+    c = factor_between(values, wants) if values.size > 1 else None
+    return f", where it is {c:.4g} times the right one" if c else ""
+
+
+def right_but_for_cases(case):
+    """Failing and passing cases told apart by what is special about them."""
+    right, wrong = set(), set()
+    for probe, o, w in zip(case.probes, case.outcomes, case.wanted, strict=True):
+        good = (
+            o.problem is None
+            and not o.changed
+            and len(o.records) == len(w.records)
+            and all(
+                case.agrees(g.value, r.value) for g, r in zip(o.records, w.records, strict=False)
+            )
+        )
+        (right if good else wrong).add(probe.label)
+    if not right or not wrong or right & wrong or "" in wrong:
+        return None
+    which = " and ".join(sorted(wrong))
+    v = case.variable or case.exercise.outputs[0]
+    return (
+        Finding("edge", v, which),
+        (
+            f"Your {v} is right but for {which}.",
+            "The formula is the same there, so something in the code assumes otherwise.",
+            "Try that case on its own and print what comes out on the way.",
+        ),
+    )
+
+
+def right_from_the_start(case):
+    """How far the beginning is right, in reading order."""
+    arrays = [e for e in case.entries if is_array(e) and e.want.size > 1]
+    if not arrays or any(not is_array(e) or e.got.shape != e.want.shape for e in case.entries):
+        return None
+    starts = {int(np.argmax(wrong_mask(case, e))) for e in arrays if wrong_mask(case, e).any()}
+    if len(starts) == 1 and (k := starts.pop()) > 0:
+        return (
+            Finding("prefix", case.variable, k),
+            (
+                f"Your {case.variable} is right up to entry {k - 1} and wrong from entry {k} on, "
+                "in every case that fails.",
+                "Something carries over from one entry to the next.",
+                f"Compute entry {k} on its own and compare.",
+            ),
+        )
+    return None
+
+
+def not_finite(case):
+    bad = [
+        e
+        for e in case.entries
+        if is_array(e) and not np.isfinite(e.got).all() and np.isfinite(e.want).all()
+    ]
+    if not bad:
+        return None
+    e = min(bad, key=lambda e: e.got.size)
+    what = "nan" if np.isnan(e.got).any() else "infinite"
+    return (
+        Finding("not finite", case.variable, what),
+        (
+            f"Your {case.variable} contains {what} where every right entry is a finite number.",
+            "That comes from 0/0, a division by 0, a logarithm of 0 or an overflow.",
+            f"Find the first line that makes it, with {show_inputs(e.inputs)}.",
+        ),
+    )
+
+
+def imprecise(case):
+    arrays = [e for e in case.entries if is_array(e) and e.got.shape == e.want.shape]
+    if len(arrays) != len(case.entries) or not arrays:
+        return None
+    for digits in range(7):
+        if matches(case, lambda e, digits=digits: np.round(e.want, digits)):
+            return (
+                Finding("precision", case.variable, f"{digits} decimals"),
+                (
+                    f"Your {case.variable} is the right one rounded to {digits} decimals.",
+                    "Rounded gradients lose the small ones.",
+                    "Round only when you print.",
+                ),
+            )
+    if matches(case, lambda e: np.trunc(e.want)):
+        return (
+            Finding("precision", case.variable, "whole numbers"),
+            (
+                f"Your {case.variable} has lost everything after the decimal point.",
+                "An integer array cuts off what is put into it.",
+                "Which array was made from integers?",
+            ),
+        )
+    errors = [
+        np.max(np.abs(e.got - e.want)) / max(np.max(np.abs(e.want)), 1e-12)
+        for e in arrays
+        if e.want.size
+    ]
+    worst = max(errors, default=np.inf)
+    for c, words in ((0.5, "1/2"), (2.0, "2"), (-1.0, "-1")):
+        if all(np.allclose(e.got, c * e.want, rtol=1e-3, atol=1e-6) for e in arrays):
+            return (
+                Finding("factor", case.variable, f"about {words}"),
+                (
+                    f"Your {case.variable} is about {words} times the right one.",
+                    "It is not exactly that, so a step size is involved.",
+                    "How far apart are the points you compare, and what do you divide by?",
+                ),
+            )
+    if not worst < 0.03:
+        return None
+    return (
+        Finding("precision", case.variable, float(f"{worst:.1g}")),
+        (
+            f"Your {case.variable} is close but not equal: off by up to {worst:.1g} of its size.",
+            "An exact formula in float64 agrees to about 15 digits; this looks like a step that "
+            "is "
+            "too coarse, a rounded constant or float32 on the way.",
+            "Which number in your code is an approximation?",
+        ),
+    )

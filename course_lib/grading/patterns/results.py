@@ -1,0 +1,165 @@
+"""What kind of thing came back, and manners: inputs changed, right the first time only."""
+
+import numpy as np
+
+from course_lib.grading.outcomes import Odd
+from course_lib.grading.verdict import Finding
+
+
+def odd_results(case):
+    odd = next((e for e in case.entries if isinstance(e.got, Odd)), None)
+    records = [r for o in case.outcomes for r in o.records]
+    whole = next((r for r in records if isinstance(r.value, Odd)), None)
+    if odd is None and whole is None:
+        return None
+    value = odd.got if odd else whole.value
+    name = case.variable if odd else whole.name
+    wanted = case.exercise.output_words if case.exercise.several else name
+    if value.kind == "None":
+        return (
+            Finding("type", name, "None"),
+            (
+                f"Your function returned None where {wanted} was wanted.",
+                "A function without a return statement gives None.",
+                "Does every way through it end in a return? Printing a value does not return it.",
+            ),
+        )
+    if value.kind == "count":
+        return (
+            Finding("count", name, value.text),
+            (
+                f"You returned {value.text}, but {wanted} was wanted: "
+                f"{len(case.exercise.outputs)} values in this order.",
+                "",
+                "",
+            ),
+        )
+    if value.kind == "single":
+        return (
+            Finding("type", name, "single"),
+            (
+                f"You returned {value.text}, but {wanted} was wanted.",
+                "",
+                "Return all parts, in this order.",
+            ),
+        )
+    if value.kind == "ellipsis":
+        return (
+            Finding("type", name, "ellipsis"),
+            (f"{name} is still `...`: a gap is left open.", "", "Fill in every gap."),
+        )
+    return (
+        Finding("type", name, value.kind),
+        (
+            f"For {name} you returned {value.text}; numbers were wanted.",
+            "",
+            "Return a number or an array of numbers.",
+        ),
+    )
+
+
+def wrong_number_of_members(case):
+    if not case.exercise.sequence:
+        return None
+    for outcome, want in zip(case.outcomes, case.wanted, strict=True):
+        first = [r for r in outcome.records if not r.again]
+        right = [r for r in want.records if not r.again]
+        if outcome.problem is None and len(first) != len(right):
+            return (
+                Finding("count", case.exercise.outputs[0], (len(first), len(right))),
+                (
+                    f"You returned {len(first)} {case.exercise.outputs[0]} where "
+                    f"{len(right)} were wanted.",
+                    "",
+                    "One for each that came in, in order.",
+                ),
+            )
+    return None
+
+
+def first_calls_right(case):
+    return all(
+        o.problem is None
+        and [r.name for r in o.records if not r.again] == [r.name for r in w.records if not r.again]
+        and all(
+            case.agrees(g.value, r.value)
+            for g, r in zip(
+                [r for r in o.records if not r.again],
+                [r for r in w.records if not r.again],
+                strict=True,
+            )
+        )
+        for o, w in zip(case.outcomes, case.wanted, strict=True)
+    )
+
+
+def changed_inputs(case):
+    changed = sorted({n for o in case.outcomes for n in o.changed})
+    if not changed or not first_calls_right(case):
+        return None
+    names = " and ".join(changed)
+    return (
+        Finding("inputs changed", names),
+        (
+            f"The result is right, but {names} is not what it was before the call.",
+            "Whoever called your function still needs its arrays: the next layer reads the same "
+            "memory.",
+            f"Work on a copy, or write an expression that makes a new array (`{changed[0]} - …`, "
+            "not `-=`).",
+        ),
+    )
+
+
+def first_time_only(case):
+    if not first_calls_right(case):
+        return None
+    for o, w in zip(case.outcomes, case.wanted, strict=True):
+        for got, right in zip(o.records, w.records, strict=False):
+            if got.again and not case.agrees(got.value, right.value):
+                return (
+                    Finding("first time only", got.name),
+                    (
+                        f"{got.name} is right on the first call and wrong on the second call with "
+                        "the same inputs.",
+                        "Something is remembered between calls: a changed input, a default "
+                        "argument that grows, or a variable outside the function.",
+                        "Let the result depend on the arguments alone.",
+                    ),
+                )
+    return None
+
+
+def wrong_and_changed(case):
+    changed = sorted({n for o in case.outcomes for n in o.changed})
+    if not changed:
+        return None
+    names = " and ".join(changed)
+    return (
+        Finding("inputs changed", case.variable, names),
+        (
+            f"Your {case.variable} has other values, and {names} is not what it was before the "
+            "call.",
+            "What is written into an input on the way changes all that is read from it later.",
+            f"Work on a copy of {changed[0]}.",
+        ),
+    )
+
+
+def own_explanation(case):
+    """The exercise's own diagnosis, where it says the same on every failing probe."""
+    if case.exercise.explain is None:
+        return None
+    found = []
+    for probe, o, w in zip(case.probes, case.outcomes, case.wanted, strict=True):
+        if o.problem or not all(isinstance(r.value, np.ndarray) for r in o.records):
+            return None
+        if len(o.records) == len(w.records) and all(
+            case.agrees(g.value, r.value) for g, r in zip(o.records, w.records, strict=True)
+        ):
+            continue
+        with np.errstate(all="ignore"):
+            one = case.exercise.explain(probe, o, w)
+        if one is None or (found and one[0] != found[0][0]):
+            return None
+        found.append(one)
+    return found[0] if found else None
