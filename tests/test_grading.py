@@ -67,6 +67,14 @@ def test_hostile_attempts_get_a_verdict(name):
     assert (np.geterr(), sys.stdout, threading.current_thread()) == state
 
 
+def descend(gradient, x, steps, step):
+    """The points of a descent whose steps follow some rule of the gradient."""
+    points = [float(x)]
+    for _ in range(steps):
+        points.append(points[-1] + step(gradient(points[-1])))
+    return points
+
+
 # findings -----------------------------------------------------------------------------------------
 
 
@@ -94,7 +102,36 @@ def test_hostile_attempts_get_a_verdict(name):
         ),
         ("quadratic_chain", lambda x: 18 * x + 6, ("equals", "dy/dx", "18 * x + 6")),
         ("quadratic_chain", lambda x: 30.0, ("constant", "dy/dx", 30.0)),
-        ("gradient_descent", lambda g, x, r, n: [x] * (n + 1), ("step", "points", "0")),
+        (
+            "gradient_descent",
+            lambda g, x, r, n: [x] * (n + 1),
+            ("step", "points", "nothing changed"),
+        ),
+        (
+            "gradient_descent",
+            lambda g, x, r, n: descend(g, x, n, lambda d: -r * np.sign(d)),
+            ("step", "points", "learning_rate subtracted or added, by the sign of the gradient"),
+        ),
+        (
+            "gradient_descent",
+            lambda g, x, r, n: descend(g, x, n, lambda d: -r * abs(d)),
+            ("step", "points", "learning_rate * |gradient| subtracted"),
+        ),
+        (
+            "gradient_descent",
+            lambda g, x, r, n: descend(g, x, n, lambda d: -2 * r * d),
+            ("step", "points", "2 * learning_rate * gradient subtracted"),
+        ),
+        (
+            "gradient_descent",
+            lambda g, x, r, n: descend(g, x, n, lambda d: -r),
+            ("step", "points", "learning_rate subtracted"),
+        ),
+        (
+            "quadratic_chain",
+            lambda x: ((3 * (x + 1e-6) + 2) ** 2 - (3 * x + 2) ** 2) / 1e-6,
+            ("precision", "dy/dx", 1e-6),
+        ),
         ("double", lambda x: print(2 * x), ("type", "2x", "None")),
         ("double", lambda x: str(2 * x), ("type", "2x", "string")),
         ("gradient_of_two", lambda x, y: 2 * x * y, ("type", "df/dx", "single")),

@@ -176,8 +176,9 @@ Predict(
     "these four is the answer right?",
     answer=sum(x**2 == 2 * x for x in range(4)),
     mistakes=(
-        ("none", 0, "Not quite none: what are 0 squared and twice 0?"),
-        ("one", 1, "One more than that. Try 2."),
+        ("none", 0, "At least one of them is right: what are 0 squared and twice 0?"),
+        ("one", 1, "There is more than one. Which of the four did you compute?"),
     ),
+    count=True,
     reveal=_count_agreements,
 )

@@ -19,8 +19,8 @@ def _points(rng):
     title="A chain of two links",
     outputs=("dy/dx",),
     hints=(
-        "Name the inner part: u = 3x + 2. Then y = u^2.",
-        "dy/du = 2u, evaluated at the u that the forward pass computed. du/dx = 3.",
+        "Name the inner part: v = 3x + 2. Then y = v^2.",
+        "dy/dv = 2v, evaluated at the v that the forward pass computed. dv/dx = 3.",
         "Multiply the two links.",
     ),
     ingredients=lambda x: {
@@ -34,15 +34,15 @@ def quadratic_chain(x):
 
     x: a number. Returns dy/dx, a number.
     """
-    u = 3 * x + 2
-    return 2 * u * 3
+    v = 3 * x + 2
+    return 2 * v * 3
 
 
 @quadratic_chain.misconception(
     "links added",
-    "Your dy/dx adds the two links, 2u + 3.",
+    "Your dy/dx adds the two links, 2v + 3.",
     "A nudge is stretched by the first link and then by the second, so the links multiply.",
-    "If u changes 3 times as fast as x, and y changes 2u times as fast as u, how fast does y "
+    "If v changes 3 times as fast as x, and y changes 2v times as fast as v, how fast does y "
     "change?",
 )
 def _(x):
@@ -52,7 +52,7 @@ def _(x):
 @quadratic_chain.misconception(
     "outer derivative at x",
     "Your dy/dx is 6x: the outer derivative was evaluated at x.",
-    "The derivative of u^2 is 2u, and the u that went into the square was 3x + 2.",
+    "The derivative of v^2 is 2v, and the v that went into the square was 3x + 2.",
     "Which number does the square see when x = 1?",
 )
 def _(x):
@@ -63,7 +63,7 @@ def _(x):
     "inner derivative dropped",
     "Your dy/dx is the right one divided by 3: the inner link is missing.",
     "Before the square sees anything, 3x + 2 has already made the nudge 3 times as large.",
-    "What is du/dx for u = 3x + 2?",
+    "What is dv/dx for v = 3x + 2?",
 )
 def _(x):
     return 2 * (3 * x + 2)
@@ -72,7 +72,7 @@ def _(x):
 @quadratic_chain.misconception(
     "power rule without n",
     "Your dy/dx is half the right one: the 2 of the power rule is missing.",
-    "The derivative of u^2 is 2u.",
+    "The derivative of v^2 is 2v.",
     "Take the outer link on its own first.",
 )
 def _(x):
@@ -312,7 +312,7 @@ def _(upstream, x):
 
 @chain_backward.misconception(
     "inner derivative dropped",
-    "Your dL/dx lacks the factor 6x, the link of the inner function.",
+    "Your dL/dx lacks the link of the inner function.",
     "A nudge of x moves u = 3x^2 + 1 by du/dx times as much before the sine sees it.",
     "What is the derivative of 3x^2 + 1?",
 )
@@ -364,8 +364,8 @@ def _(upstream, x):
 
 @chain_backward.misconception(
     "power rule without n",
-    "Your dL/dx is half the right one: the inner link is 3x instead of 6x.",
-    "The 2 of x^2 comes down as a factor.",
+    "Your dL/dx is half the right one: the exponent of x^2 did not come down.",
+    "The derivative of x^n has the factor n.",
     "Differentiate 3x^2 on its own.",
 )
 def _(upstream, x):
@@ -804,7 +804,7 @@ def sigmoid_backward(upstream, z):
 
 @sigmoid_backward.misconception(
     "sign lost",
-    "Your dL/dz has the opposite sign: s(s - 1) where s(1 - s) belongs.",
+    "Your dL/dz has the opposite sign.",
     "The sigmoid rises everywhere, so its slope is positive.",
     "Check the sign at z = 0.",
 )
@@ -815,7 +815,7 @@ def _(upstream, z):
 
 @sigmoid_backward.misconception(
     "z in place of s",
-    "Your dL/dz is upstream * z (1 - z): the formula s(1 - s) with z put in.",
+    "Your dL/dz is upstream * z (1 - z): z was put where the sigmoid's output belongs.",
     "s is the output of the sigmoid, not its input.",
     "Which of the two does the function receive?",
 )
@@ -837,7 +837,7 @@ def _(upstream, z):
 @sigmoid_backward.misconception(
     "not differentiated",
     "Your dL/dz multiplies upstream with s itself.",
-    "The link is the slope of the sigmoid, s(1 - s), not its value.",
+    "The link is the slope of the sigmoid, not its value.",
     "For large z the sigmoid is flat: what must its link be there?",
 )
 def _(upstream, z):
@@ -846,9 +846,8 @@ def _(upstream, z):
 
 @sigmoid_backward.misconception(
     "half the product",
-    "Your dL/dz has 1 - s where s(1 - s) belongs.",
-    "For very negative z the curve is flat too, so the slope needs the factor s that goes to 0 "
-    "there.",
+    "Your dL/dz has 1 - s where the slope of the sigmoid belongs.",
+    "For very negative z the curve is flat too, and 1 - s is not close to 0 there.",
     "Test z = -20: the slope must be nearly 0.",
 )
 def _(upstream, z):
@@ -857,9 +856,9 @@ def _(upstream, z):
 
 @sigmoid_backward.misconception(
     "tanh's derivative",
-    "Your dL/dz uses 1 - s^2, which is the slope of tanh.",
-    "The sigmoid's slope is s(1 - s).",
-    "At z = 0, s is 1/2. Which slope does each formula give?",
+    "Your dL/dz uses 1 - s^2, the form that the slope of tanh has.",
+    "For the sigmoid that form gives 3/4 at z = 0, where its slope is 1/4.",
+    "Derive the slope of 1 / (1 + exp(-z)) once more.",
 )
 def _(upstream, z):
     return upstream * (1 - (1 / (1 + np.exp(-z))) ** 2)
@@ -980,8 +979,7 @@ def _(f, x, h=1e-5):
 @numerical_gradient.misconception(
     "one-sided",
     "Your gradient is close but not equal: it is a one-sided difference, from x to x + h.",
-    "The one-sided error shrinks with h, the central one with h squared; the central one is "
-    "thousands of times smaller here.",
+    "The one-sided error shrinks with h, the central one with h squared, which is much smaller.",
     "Use f at x + h and at x - h.",
 )
 def _(f, x, h=1e-5):
@@ -1027,6 +1025,17 @@ def _(f, x, h=1e-5):
 )
 def _(f, x, h=1e-5):
     return np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h))
+
+
+@numerical_gradient.misconception(
+    "no copy made",
+    "Your gradient is 0 everywhere.",
+    "`above = x` makes no copy: both names are the same array, so the two nudges cancel and f sees "
+    "the same point twice.",
+    "Use x.copy(), or nudge x itself and put the entry back.",
+)
+def _(f, x, h=1e-5):
+    return np.zeros(x.shape)
 
 
 @numerical_gradient.misconception(
@@ -1098,58 +1107,102 @@ def _descents(rng):
 
 
 def _explain_descent(probe, outcome, wanted):
-    """Names the rule by which the points actually follow from one another."""
+    """Every rule by which the points may have followed from one another."""
     gradient, _, rate, _ = probe.args
     got = np.asarray(outcome.records[0].value, dtype=float)
-    if got.ndim != 1 or got.size != wanted.records[0].value.size or got.size < 2:
-        return None
-    if not np.isclose(got[0], wanted.records[0].value[0], rtol=1e-9):
-        return (
-            Finding("first point", "points", "x0"),
-            "The first of your points is not x0. The list begins where the descent begins.",
-        )
+    want = wanted.records[0].value
+    if got.ndim != 1 or got.size != want.size or got.size < 2:
+        return []
+    if not np.isclose(got[0], want[0], rtol=1e-9):
+        return [
+            (
+                Finding("first point", "points", "x0"),
+                (
+                    "The first of your points is not x0.",
+                    "The path begins where the descent begins, before any step.",
+                    "What is in the list before the loop?",
+                ),
+            )
+        ]
     slopes = np.array([STOCK[gradient.name](x) for x in got])
     steps = np.diff(got)
     forms = {
-        "+ learning_rate * gradient": (
+        "learning_rate * gradient added": (
             rate * slopes[:-1],
-            "Each step goes up the slope. The update is always x - rate * gradient.",
+            "The gradient points uphill.",
+            "Look at the sign.",
         ),
-        "- gradient": (
+        "the gradient subtracted": (
             -slopes[:-1],
-            "The learning rate is not used: the gradient alone does not say how far to go.",
+            "The gradient alone does not say how far to go.",
+            "Where does learning_rate enter?",
         ),
-        "+ gradient": (slopes[:-1], "The learning rate is not used, and the step goes uphill."),
-        "- learning_rate * sign(gradient)": (
+        "the gradient added": (
+            slopes[:-1],
+            "The gradient points uphill, and does not say how far to go.",
+            "Look at the sign, and at learning_rate.",
+        ),
+        "learning_rate subtracted or added, by the sign of the gradient": (
             -rate * np.sign(slopes[:-1]),
-            "Only the sign of the gradient is used; steps shrink as the slope does.",
+            "Gradient descent steps in proportion to the gradient.",
+            "Look for sign, or an if.",
         ),
-        "- learning_rate": (np.full(steps.shape, -rate), "The gradient is not used."),
-        "- learning_rate * gradient at x0": (
+        "learning_rate subtracted": (
+            np.full(steps.shape, -rate),
+            "The step is the learning rate times the gradient.",
+            "Where does the gradient enter?",
+        ),
+        "learning_rate * the gradient at x0 subtracted": (
             np.full(steps.shape, -rate * slopes[0]),
-            "The gradient must be taken afresh at every point.",
+            "The slope changes along the way.",
+            "Is the gradient taken afresh at every point?",
         ),
-        "- gradient / learning_rate": (-slopes[:-1] / rate, "The rate multiplies the gradient."),
-        "- learning_rate * |gradient|": (
+        "gradient / learning_rate subtracted": (
+            -slopes[:-1] / rate,
+            "The rate multiplies the gradient.",
+            "Look for a division.",
+        ),
+        "learning_rate * |gradient| subtracted": (
             -rate * np.abs(slopes[:-1]),
-            "The sign of the gradient says which way to go; do not drop it.",
+            "The sign of the gradient says which way to go.",
+            "Look for abs.",
         ),
-        "0": (np.zeros(steps.shape), "The points stand still."),
+        "learning_rate * gradient of the next point subtracted": (
+            -rate * slopes[1:],
+            "The slope is taken where you stand.",
+            "Which point goes into gradient(...)?",
+        ),
+        "nothing changed": (
+            np.zeros(steps.shape),
+            "A step moves the point.",
+            "Is the new point used in the next round?",
+        ),
     }
-    for words, (form, why) in forms.items():
-        if np.allclose(steps, form, rtol=1e-7, atol=1e-12):
-            return (
-                Finding("step", "points", words),
-                f"Each of your points is the one before it {words}. {why}",
-            )
-    with np.errstate(all="ignore"):
-        ratio = steps / (-rate * slopes[:-1])
-    if np.isfinite(ratio).all() and np.allclose(ratio, ratio[0], rtol=1e-7):
-        return (
-            Finding("step", "points", f"{ratio[0]:.4g}"),
-            f"Each of your steps is {ratio[0]:.4g} times learning_rate * gradient.",
+    found = [
+        (
+            Finding("step", "points", words),
+            (f"Each of your points is the one before it with {words}.", why, look),
         )
-    return None
+        for words, (form, why, look) in forms.items()
+        if np.allclose(steps, form, rtol=1e-7, atol=1e-12)
+    ]
+    usable = slopes[:-1] != 0
+    ratios = steps[usable] / (-rate * slopes[:-1][usable])
+    for c in (2, 0.5, -2, -0.5):
+        if ratios.size == 0 or np.allclose(ratios, c, rtol=1e-7):
+            words = f"{c:g} * learning_rate * gradient subtracted"
+            what = f"Each of your points is the one before it with {words}."
+            found.append(
+                (
+                    Finding("step", "points", words),
+                    (
+                        what,
+                        "The step is learning_rate * gradient, once.",
+                        "Where does the factor come from?",
+                    ),
+                )
+            )
+    return found
 
 
 @exercise(
@@ -1295,8 +1348,8 @@ def _true_change():
     return (
         f"A nudge of 0.01: the straight line predicts {30 * 0.01:.2f}, the curve gives "
         f"{small:.4f}. A nudge of 1: the line predicts 30, the curve gives {large:.0f}. "
-        "The curve bends away upward, so the line falls short, and by more than a hundred "
-        "times as much for a nudge a hundred times as long."
+        "The curve bends away upward, so the line falls short, and a nudge a "
+        "hundred times as long misses by ten thousand times as much."
     )
 
 
@@ -1334,7 +1387,7 @@ Number(
         (
             "inner dropped",
             16,
-            "16 is dy/du, the outer link. The inner link, du/dx = 3, still has "
+            "16 is dy/dv, the outer link. The inner link, dv/dx = 3, still has "
             "to "
             "be multiplied in.",
         ),
@@ -1342,11 +1395,11 @@ Number(
         (
             "outer at x",
             12,
-            "12 = 2 * 2 * 3: the outer link was evaluated at x = 2. The square saw u = 8.",
+            "12 = 2 * 2 * 3: the outer link was evaluated at x = 2. The square saw v = 8.",
         ),
         ("value", 64, "64 is y itself, the height at x = 2. How fast does it change there?"),
     ),
-    hints=("Forward first: u = 3 * 2 + 2 = 8.", "Links: dy/du = 2u and du/dx = 3."),
+    hints=("Forward first: v = 3 * 2 + 2 = 8.", "Links: dy/dv = 2v and dv/dx = 3."),
 )
 
 
@@ -1367,19 +1420,19 @@ Matrix(
         (
             "multiply does not swap",
             [5, 5, 4],
-            "You kept the factors in their places. At a product, "
-            "each input's gradient is the value of the *other* input.",
+            "You kept the factors in their places. At a product, each input's gradient is the "
+            "value of the *other* input.",
         ),
         (
             "forward values",
             [2, 3, 4],
-            "Those are the forward values. A gradient says how much L "
-            "changes when that input is nudged by 1.",
+            "Those are the forward values. A gradient says how fast L changes when that "
+            "input is nudged.",
         ),
         (
             "upstream lost at the sum",
             [1, 1, 5],
-            "The sum hands on what it receives, and it receives 4, not 1.",
+            "The sum hands on what it receives. What does it receive from the product?",
         ),
         (
             "sum splits",

@@ -102,7 +102,7 @@ def _(X, W, b):
 
 @linear_forward.misconception(
     "bias along the samples",
-    "Your Y adds b down the columns, one entry per sample, which only fits when N = M.",
+    "Your Y adds b down the columns, one entry per sample.",
     "b has one entry per output: it lies along a row.",
     "b has shape (M,); does it need a reshape at all?",
 )
@@ -209,8 +209,8 @@ def _(X, dY):
 
 @weight_gradient.misconception(
     "no transpose",
-    "Your dW is the product X @ dY, which raises unless the layer is square, and is silently wrong "
-    "when it is.",
+    "Your dW is the product X @ dY, which raises unless N = D, and is silently wrong when "
+    "they are equal.",
     "The sum must run over the samples n: X[n, d] * dY[n, m]. In X @ dY it runs over the inputs of "
     "one and the samples of the other.",
     "Which axis do X and dY share?",
@@ -231,7 +231,7 @@ def _(X, dY):
 
 @weight_gradient.misconception(
     "means multiplied",
-    "Your dW is the product of sums (or means) over the batch.",
+    "Your dW is the product of sums over the batch.",
     "Each sample pairs its own input with its own error; a sum of products is not a product of "
     "sums.",
     "Multiply within each sample first, then add up.",
@@ -267,6 +267,7 @@ def _(X, dY):
     hints=(
         "b[m] is added to output m of every sample.",
         "So a nudge of b[m] is felt once per sample: the contributions add up over n.",
+        "Which axis of dY counts the samples n? That one has to disappear.",
     ),
     numerical=lambda dY: by_nudging(lambda b: np.sum(dY * b), np.zeros(dY.shape[1])),
 )
@@ -283,7 +284,7 @@ def bias_gradient(dY):
     "Your db is the right one divided by N, the number of samples.",
     "The bias is added to every sample, so its gradient is the sum of what all samples send back; "
     "the 1/N of a mean loss already came in with the loss.",
-    "Which call takes a mean where a sum belongs?",
+    "Where does your code take a mean, or divide by N?",
 )
 def _(dY):
     return dY.mean(axis=0)
@@ -410,7 +411,7 @@ def _(dY, W):
     "transposed",
     "Your dX is the transpose of the right one: its columns are the samples.",
     "dX has the shape of X, with samples as rows.",
-    "Exchange the factors, and with them the transpose.",
+    "Which index of your result counts the samples?",
 )
 def _(dY, W):
     return W @ dY.T
@@ -452,7 +453,7 @@ def _(dY, W):
     "one output only",
     "Your dX follows only the first output back.",
     "Input d reached all M outputs, and what comes back on those paths adds up.",
-    "Look for an index [0], or `=` where `+=` belongs.",
+    "Look for an index [0].",
 )
 def _(dY, W):
     return np.outer(dY[:, 0], W[:, 0])
@@ -583,10 +584,28 @@ def _scripts(rng):
     ]
 
 
-def _accept_initial_values(probe, outcome):
-    """Any non-constant W drawn from the rng will do; b is 0."""
+def _refuse_updates(probe, outcome):
+    before = {step[2]: step[3] for step in probe.steps if step[0] == "set"}
+    for record in outcome.records:
+        name, after, _ = record.name.partition(" after backward")
+        if (
+            after
+            and isinstance(record.value, np.ndarray)
+            and not np.array_equal(record.value, before[name])
+        ):
+            return (
+                Finding("updates in backward", name),
+                f"Your backward changes {name}. It computes gradients and stores them; moving "
+                "parameters is the optimiser's work. Which line of backward writes to "
+                f"self.{name}?",
+            )
+    return None
+
+
+def _accept_layer(probe, outcome):
+    """Of a new layer: any non-constant W drawn from the rng, b = 0. Backward leaves both alone."""
     if probe.label != INITIAL:
-        return None
+        return _refuse_updates(probe, outcome)
     W, b, twin, other, still = (r.value for r in outcome.records)
     if not all(isinstance(v, np.ndarray) for v in (W, b, twin, other, still)):
         return None
@@ -607,9 +626,8 @@ def _accept_initial_values(probe, outcome):
     if not np.isfinite(W).all() or np.all(W == W.flat[0]):
         return (
             Finding("initial value", "W", "constant"),
-            "Your W starts with the same value everywhere. Outputs with equal weights get "
-            "equal "
-            "gradients and stay equal for ever. Draw W from rng.",
+            "Your W starts with the same value everywhere. In a hidden layer, units with equal "
+            "weights in and out get equal gradients and stay equal for ever. Where does rng enter?",
         )
     if not np.array_equal(W, twin):
         return (
@@ -640,7 +658,7 @@ def _accept_initial_values(probe, outcome):
     probes=_scripts,
     title="A linear layer of your own",
     outputs=("Y", "dX", "dW", "db"),
-    accept=_accept_initial_values,
+    accept=_accept_layer,
     hints=(
         "forward must keep X (self.X = X): backward cannot do without it.",
         "backward stores self.dW and self.db, and returns the gradient for the layer before.",
@@ -868,8 +886,9 @@ class _(_Right):
 @Linear.misconception(
     "W starts constant",
     "Your W starts with the same value everywhere.",
-    "Outputs with equal weights get equal gradients and stay equal for ever.",
-    "Draw W from rng.",
+    "In a hidden layer, units with equal weights in and out get equal gradients and stay equal for "
+    "ever.",
+    "Where does rng enter?",
 )
 class _(_Right):
     def __init__(self, in_features, out_features, rng):
@@ -881,7 +900,7 @@ class _(_Right):
     "b starts at random",
     "Your b does not start at 0.",
     "The random W already makes the outputs different; the bias can start at 0.",
-    "np.zeros has the right shape argument.",
+    "What does the rule for a new layer say about b?",
 )
 class _(_Right):
     def __init__(self, in_features, out_features, rng):
@@ -1044,6 +1063,16 @@ def _(parameters, gradients, learning_rate):
 
 
 @sgd_step.misconception(
+    "old list returned",
+    "Your parameters are the old ones: nothing moved.",
+    "In a loop, `p = p - …` gives a new array a name; the list still holds the old array.",
+    "Collect the new arrays in a list of your own, and return that.",
+)
+def _(parameters, gradients, learning_rate):
+    return list(parameters)
+
+
+@sgd_step.misconception(
     "changed in place",
     "Your parameters are right, but the arrays that came in were changed too.",
     "`p -= …` writes into the caller's memory; `p - …` makes a new array.",
@@ -1068,7 +1097,7 @@ def _(parameters, gradients, learning_rate):
 @sgd_step.misconception(
     "sign of the gradient only",
     "Your parameters move by the learning rate up or down: only the gradient's sign is used.",
-    "Steep directions call for longer steps, and the gradient's size says how steep.",
+    "Gradient descent steps in proportion to the gradient, its size included.",
     "Look for np.sign, or an if that asks whether the gradient is positive.",
 )
 def _(parameters, gradients, learning_rate):
@@ -1177,9 +1206,8 @@ Matrix(
         ),
     ),
     hints=(
-        "Entry (1, 1): column 1 of X is 1, 0, 3 and column 1 of dY is 1, -1, 0. Multiply in "
-        "pairs "
-        "and add.",
+        "Entry [0, 0]: the first column of X is 1, 0, 3 and the first column of dY is 1, -1, 0. "
+        "Multiply in pairs and add.",
     ),
 )
 
@@ -1197,6 +1225,7 @@ Number(
     title="Do shapes find the mistake?",
     prompt="A square layer with $N = D = M = 5$. Take `dY` or `dY.T` and `W` or `W.T`, in either "
     "order, and multiply the two. How many of these products have the shape of `X`?",
+    count=True,
     answer=_products_that_fit(),
     mistakes=(
         ("one", 1, "One of them is *right*, but how many have the right *shape*?"),
@@ -1233,6 +1262,7 @@ Predict(
         ("all", 4, "Put the numbers in: what is np.ones_like(dY) when dY is all ones?"),
         ("two", 2, "Put the numbers in: what is np.ones_like(dY) when dY is all ones?"),
     ),
+    count=True,
     reveal=_ones_hide,
 )
 

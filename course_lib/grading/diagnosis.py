@@ -4,6 +4,8 @@ Every finding is a hypothesis that was verified on all probes: "your dW is the r
 by N" is only said when it holds everywhere the attempt gave a number.
 """
 
+import re
+
 import numpy as np
 
 from course_lib.grading.patterns.case import is_array, show, show_inputs
@@ -17,6 +19,7 @@ from course_lib.grading.patterns.factors import (
 from course_lib.grading.patterns.inputs import remembered, substituted
 from course_lib.grading.patterns.parts import (
     imprecise,
+    nearly_right,
     not_finite,
     right_but_for_cases,
     right_but_for_entries,
@@ -48,8 +51,24 @@ def diagnose(case):
         except (ArithmeticError, ValueError, TypeError, LookupError, np.linalg.LinAlgError):
             continue  # a hypothesis that cannot be computed on these numbers is not a finding
         if found:
-            return found
-    return plain_words(case)
+            return _in_number(case.variable, found)
+    return _in_number(case.variable, plain_words(case))
+
+
+def _in_number(variable, found):
+    """The same finding with verbs in the plural where the variable is one ("Your points are")."""
+    if variable not in ("points", "parameters"):
+        return found
+    finding, (what, *rest) = found
+    said = re.sub(
+        rf"(Your {variable}) (\w+)",
+        lambda m: f"{m[1]} {_PLURAL.get(m[2], m[2].removesuffix('s'))}",
+        what,
+    )
+    return finding, (said, *rest)
+
+
+_PLURAL = {"is": "are", "has": "have", "does": "do"}
 
 
 def plain_words(case):
@@ -91,16 +110,17 @@ PATTERNS = (
     first_time_only,
     zero_or_constant,
     own_explanation,
+    shape,
     right_but_for_cases,
     factor,
-    shape,
     transformed,
+    nearly_right,
     other_variable,
     remembered,
     substituted,
+    right_but_for_entries,
     made_of,
     imprecise,
-    right_but_for_entries,
     not_finite,
     right_from_the_start,
     wrong_and_changed,

@@ -254,8 +254,8 @@ def exercise(
     ingredients(**inputs) -> {expression: array}: intermediate quantities that a wrong answer may
     be made of; the diagnosis looks for missing, extra and exchanged ones.
     numerical(**inputs) -> array: the same gradient by nudging, for the picture on the card.
-    explain(probe, outcome, wanted) -> (Finding, sentence) or None: a diagnosis of the exercise's
-    own, believed when it gives the same finding on every probe that fails.
+    explain(probe, outcome, wanted) -> [(Finding, sentences), …]: a diagnosis of the exercise's
+    own, all that may hold, the most telling first; believed when it holds on every probe.
     """
     if not 1 <= points <= 5:
         raise ValueError(f"an exercise has 1 to 5 points, not {points}")

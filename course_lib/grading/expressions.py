@@ -89,7 +89,7 @@ def name_factor(factors, symbols):
 # entry by entry -----------------------------------------------------------------------------------
 
 
-def _stack(leaves, targets):
+def _stack(leaves, targets, totals=True):
     """Leaves that fit every target entry by entry, and the targets, each as one long vector."""
     names = set.intersection(*(set(one) for one in leaves))
     columns = {}
@@ -104,7 +104,7 @@ def _stack(leaves, targets):
         except ValueError:
             continue
         columns[name] = np.concatenate(parts)
-    if len(columns) < 7:
+    if totals and len(columns) < 7:
         for name in [
             n
             for n in leaves[0]
@@ -150,9 +150,9 @@ def _fitting(rows, target):
     return np.where(usable & (c != 0) & ~off.any(axis=1), c, np.nan)
 
 
-def find_elementwise(leaves, targets, banned=()):
+def find_elementwise(leaves, targets, banned=(), totals=True):
     """(expression, factor words) in at most two leaves, entry by entry, or None."""
-    columns, target = _stack([_plain(one) for one in leaves], targets)
+    columns, target = _stack([_plain(one) for one in leaves], targets, totals)
     if not columns or target.size < 4 or not np.isfinite(target).all() or not target.any():
         return None
     with np.errstate(all="ignore"):

@@ -194,6 +194,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     broken = [(p, o) for p, o in zip(probes, outcomes, strict=True) if o.problem]
     if broken:
         finding, message = _words_for_exception(exercise, attempt, probes, outcomes, broken)
+        details["example"] = None  # the numbers of another case would only confuse
         return _verdict(exercise, "error", finding, message, **details)
 
     def rerun(probe):
@@ -305,8 +306,15 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
     some = ""
     if fine and "" not in labels and not labels & fine:
         some = f" It happens only for {' and '.join(sorted(labels))}."
-    says = f": {problem.message}" if problem.message else ""
-    look = _HELP.get(problem.type, "Run your function on this case alone and look at that line.")
+    words, look = next(
+        (w for start, w in _HELP_BY_WORDS.items() if problem.message.startswith(start)),
+        (None, None),
+    )
+    words = words or problem.message
+    says = f": {words}" if words else ""
+    look = look or _HELP.get(
+        problem.type, "Run your function on this case alone and look at that line."
+    )
     return (
         Finding("error", exercise.outputs[0], (problem.type, problem.line)),
         f"Your {exercise.name} raised {problem.type}{where}, called with {case}{says}.".replace(
@@ -316,8 +324,28 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
     )
 
 
+_HELP_BY_WORDS = {
+    # beginning of NumPy's words: (ours, what to look at)
+    "matmul: ": (
+        "the inner sizes of the matrix product differ",
+        "Write the two shapes beside each other: the last of the first and the first of the second "
+        "must agree.",
+    ),
+    "operands could not be broadcast": (
+        None,
+        "`*`, `+`, `-` and `/` go entry by entry and need shapes that fit; the matrix product "
+        "is `@`.",
+    ),
+    "only 0-dimensional arrays": (
+        "an array was given where a single number was wanted",
+        "Functions of the math module take one number; NumPy's (np.cos, np.exp) take arrays.",
+    ),
+    "setting an array element with a sequence": (
+        None,
+        "A single entry was to hold several numbers: what are the shapes on both sides?",
+    ),
+}
 _HELP = {
-    "ValueError": "Write the shapes beside each other: the inner two must agree.",
     "NameError": "Is the name spelled as where it was made, and was that cell run?",
     "IndexError": "How long is the array, and which index is one too far?",
     "AttributeError": "Is it set before it is read, and under the same name?",

@@ -159,11 +159,14 @@ class Matrix(Question):
         """The verdict on a list of rows; all entries empty is "not attempted"."""
         rows = self._as_rows(raw)
         if rows is None:
+            shape = self.shape
+            wanted = (
+                f"{shape[1]} numbers"
+                if shape[0] == 1
+                else (f"{shape[0]} rows of {shape[1]} numbers")
+            )
             return self._verdict(
-                "error",
-                f"The answer is {self.shape[0]} rows of {self.shape[1]} numbers.",
-                "shape",
-                None,
+                "error", f"The answer is {wanted}; you gave {raw!r}.", "shape", None
             )
         cells = sum(self.cells(rows), [])
         if cells.count("empty") == len(cells):
@@ -203,6 +206,11 @@ class Matrix(Question):
         )
         return [list(row) for row in raw] if fits else None
 
+    def _place(self, i, j):
+        if self.columns and self.shape[0] == 1:
+            return self.columns[j]
+        return f"row {i + 1}, column {j + 1}" if self.shape[0] > 1 else f"entry {j + 1}"
+
     def _is(self, got, other):
         return got.shape == other.shape and np.allclose(got, other, rtol=0, atol=self.tolerance)
 
@@ -229,7 +237,7 @@ class Matrix(Question):
             if cells[i * shape[1] + j] == "wrong"
         ]
         i, j = wrong[0]
-        place = f"row {i + 1}, column {j + 1}" if shape[0] > 1 else f"entry {j + 1}"
+        place = self._place(i, j)
         return self._verdict(
             "failed",
             f"{n - len(wrong)} of {n} entries are right. Look again at {place}.",
@@ -239,14 +247,17 @@ class Matrix(Question):
 
 
 class Number(Question):
-    """One number. mistakes: (id, value, message). tolerance: absolute. Raw: text or number."""
+    """One number. mistakes: (id, value, message). tolerance: absolute. Raw: text or number.
+
+    count: the answer counts things, so that a factor of 2 would give it away and means nothing.
+    """
 
     kind = "number"
 
-    def __init__(self, name, *, answer, mistakes=(), tolerance=5e-4, unit="", **rest):
+    def __init__(self, name, *, answer, mistakes=(), tolerance=5e-4, count=False, **rest):
         super().__init__(name, **rest)
         self.answer, self.mistakes = float(answer), tuple(mistakes)
-        self.tolerance, self.unit = tolerance, unit
+        self.tolerance, self.count = tolerance, count
 
     @property
     def solution(self):
@@ -268,7 +279,7 @@ class Number(Question):
         if self.answer and abs(value + self.answer) <= self.tolerance:
             return self._verdict("failed", "The size is right, the sign is not.", "factor", "-1")
         for words, c in (("twice", 2), ("half", 0.5)):
-            if self.answer and abs(value - c * self.answer) <= self.tolerance:
+            if self.answer and not self.count and abs(value - c * self.answer) <= self.tolerance:
                 return self._verdict(
                     "failed",
                     f"That is {words} the right number: a factor 2 went astray.",
@@ -299,13 +310,15 @@ class Predict(Question):
         answer=None,
         mistakes=(),
         tolerance=5e-4,
+        count=False,
         picture="",
         **rest,
     ):
         super().__init__(name, **rest)
         self.reveal, self.picture = reveal, picture
         self.options = tuple(options or ())
-        self.answer, self.mistakes, self.tolerance = answer, tuple(mistakes), tolerance
+        self.answer, self.mistakes = answer, tuple(mistakes)
+        self.tolerance, self.count = tolerance, count
         if (answer is None) == (not self.options):
             raise ValueError(f"{name} needs options or an answer, and not both")
         if self.options and sum(o.right for o in self.options) != 1:

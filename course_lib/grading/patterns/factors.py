@@ -17,9 +17,9 @@ _FACTOR_WHY = {
     ),
     "N": (
         "The result grew with the number of samples N.",
-        "Look for a sum where a mean belongs, or for a batch that is counted N times.",
+        "Where is the batch counted N times?",
     ),
-    "2": ("A factor 2 too many.", "Where does a 2 come in: from a square, or from 2h?"),
+    "2": ("A factor 2 too many.", "Where does a 2 come in?"),
     "1/2": ("A factor 2 is missing.", "Look for a square whose derivative lost its 2."),
 }
 
@@ -81,7 +81,7 @@ _TRANSFORMS = {
         lambda w: w.T if w.ndim == 2 else None,
         "is the transpose of the right one",
         "Rows and columns are exchanged.",
-        "A gradient has the shape of its variable, and entry (i, j) belongs to (i, j).",
+        "Entry (i, j) belongs to (i, j): compare the shapes in a case where all sizes differ.",
     ),
     "rows reversed": (
         lambda w: w[::-1] if w.ndim else None,
@@ -98,7 +98,7 @@ _TRANSFORMS = {
     "absolute value": (
         np.abs,
         "has the right sizes, but every sign is positive",
-        "A gradient's sign says which way to go.",
+        "The sign is part of the answer.",
         "Where do the signs get lost?",
     ),
     "squared": (
@@ -122,13 +122,13 @@ _TRANSFORMS = {
     "clipped": (
         lambda w: np.maximum(w, 0),
         "is 0 wherever it ought to be negative",
-        "Gradients may be negative.",
+        "Values may be negative.",
         "Look for a maximum with 0.",
     ),
     "normalised": (
         lambda w: w / np.linalg.norm(w),
         "points the right way but has length 1",
-        "The size of a gradient matters as much as its direction.",
+        "The size matters as much as the direction.",
         "Look for a division by a norm.",
     ),
     "cumulative": (
@@ -140,7 +140,7 @@ _TRANSFORMS = {
     "sign only": (
         np.sign,
         "keeps only the sign of the right one",
-        "The size of a gradient matters too.",
+        "The size matters too.",
         "Look for a sign or a comparison.",
     ),
     "diagonal only": (
@@ -154,6 +154,18 @@ _TRANSFORMS = {
         "is the right one cut to the range -1 to 1",
         "",
         "Look for a clip.",
+    ),
+    "last repeated": (
+        lambda w: np.full_like(w, w.flat[-1]) if w.size > 1 else None,
+        "holds its last right value in every place",
+        "Several names, or several places of a list, may hold one and the same array.",
+        "Is one array changed again and again? Append a copy, or a new number.",
+    ),
+    "first repeated": (
+        lambda w: np.full_like(w, w.flat[0]) if w.size > 1 else None,
+        "holds its first right value in every place",
+        "Each place has a value of its own.",
+        "Is the new value used in the next round?",
     ),
     "rolled": (
         lambda w: np.roll(w, 1, axis=0) if w.ndim else None,

@@ -265,7 +265,7 @@ def substituted(case):
         if factor_between(lead.got.astype(float), np.asarray(first, dtype=float)) is None:
             continue
         words = common_factor(case, predict)
-        if words not in (None, "1") and lead.got.size > 1:
+        if words not in (None, "1") and lead.got.size > 1 and kind not in ("halved", "doubled"):
             what, *rest = sentences
             return (
                 Finding(kind, case.variable, (data, words)),

@@ -163,35 +163,61 @@ def not_finite(case):
     )
 
 
-def imprecise(case):
+def nearly_right(case):
+    """Rounded, cut to whole numbers, or off in the later digits."""
     arrays = [e for e in case.entries if is_array(e) and e.got.shape == e.want.shape]
     if len(arrays) != len(case.entries) or not arrays:
         return None
+    v = case.variable
     for digits in range(7):
         if matches(case, lambda e, digits=digits: np.round(e.want, digits)):
             return (
-                Finding("precision", case.variable, f"{digits} decimals"),
+                Finding("precision", v, f"{digits} decimals"),
                 (
-                    f"Your {case.variable} is the right one rounded to {digits} decimals.",
+                    f"Your {v} is the right one rounded to {digits} decimals.",
                     "Rounded gradients lose the small ones.",
                     "Round only when you print.",
                 ),
             )
     if matches(case, lambda e: np.trunc(e.want)):
         return (
-            Finding("precision", case.variable, "whole numbers"),
+            Finding("precision", v, "whole numbers"),
             (
-                f"Your {case.variable} has lost everything after the decimal point.",
+                f"Your {v} has lost everything after the decimal point.",
                 "An integer array cuts off what is put into it.",
                 "Which array was made from integers?",
             ),
         )
+    return _close_but_not_equal(case, arrays, within=2e-3)
+
+
+def _close_but_not_equal(case, arrays, within):
+    scales = [max(np.max(np.abs(e.want), initial=0.0), 1e-12) for e in arrays]
     errors = [
-        np.max(np.abs(e.got - e.want)) / max(np.max(np.abs(e.want)), 1e-12)
-        for e in arrays
-        if e.want.size
+        np.max(np.abs(e.got - e.want), initial=0.0) / s for e, s in zip(arrays, scales, strict=True)
     ]
     worst = max(errors, default=np.inf)
+    if not worst < within:
+        return None
+    e = arrays[int(np.argmax(errors))]
+    k = int(np.argmax(np.abs(e.got - e.want)))
+    return (
+        Finding("precision", case.variable, float(f"{worst:.1g}")),
+        (
+            f"Your {case.variable} is close but not equal: {e.got.flat[k]:.10g} where "
+            f"{e.want.flat[k]:.10g} is right.",
+            "An exact formula agrees to about 15 digits; this looks like a nudge in place of a "
+            "formula, a rounded constant or float32 on the way.",
+            "Which number in your code is an approximation?",
+        ),
+    )
+
+
+def imprecise(case):
+    """About right, or about a simple factor off, as finite steps make it."""
+    arrays = [e for e in case.entries if is_array(e) and e.got.shape == e.want.shape]
+    if len(arrays) != len(case.entries) or not arrays:
+        return None
     for c, words in ((0.5, "1/2"), (2.0, "2"), (-1.0, "-1")):
         if all(np.allclose(e.got, c * e.want, rtol=1e-3, atol=1e-6) for e in arrays):
             return (
@@ -202,15 +228,4 @@ def imprecise(case):
                     "How far apart are the points you compare, and what do you divide by?",
                 ),
             )
-    if not worst < 0.03:
-        return None
-    return (
-        Finding("precision", case.variable, float(f"{worst:.1g}")),
-        (
-            f"Your {case.variable} is close but not equal: off by up to {worst:.1g} of its size.",
-            "An exact formula in float64 agrees to about 15 digits; this looks like a step that "
-            "is "
-            "too coarse, a rounded constant or float32 on the way.",
-            "Which number in your code is an approximation?",
-        ),
-    )
+    return _close_but_not_equal(case, arrays, within=0.03)

@@ -34,7 +34,7 @@ def made_of(case):
                 f"That is not how L depends on {v[1:]}."
                 if v.startswith("d") and len(v) < 4
                 else "That is another quantity.",
-                "Work out one single entry by hand and compare.",
+                "Work out one single number of it by hand and compare.",
             ),
         )
     if any(e.got.shape != e.want.shape for e in arrays):
@@ -193,7 +193,7 @@ def _differs_by(v, arrays, got, leaves, symbols):
                 "divided by",
             ),
         ):
-            found = expressions.find_elementwise(masked, ratio) if names else None
+            found = expressions.find_elementwise(masked, ratio, totals=False) if names else None
             if found:
                 name, c = found
                 extra = "" if c == "1" else f" (and by a factor {c})"
