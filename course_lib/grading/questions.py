@@ -249,15 +249,16 @@ class Matrix(Question):
 class Number(Question):
     """One number. mistakes: (id, value, message). tolerance: absolute. Raw: text or number.
 
-    count: the answer counts things, so that a factor of 2 would give it away and means nothing.
+    unit: shown behind the field. count: the answer counts things, so that a factor of 2 would
+    give it away and means nothing.
     """
 
     kind = "number"
 
-    def __init__(self, name, *, answer, mistakes=(), tolerance=5e-4, count=False, **rest):
+    def __init__(self, name, *, answer, mistakes=(), tolerance=5e-4, unit="", count=False, **rest):
         super().__init__(name, **rest)
         self.answer, self.mistakes = float(answer), tuple(mistakes)
-        self.tolerance, self.count = tolerance, count
+        self.tolerance, self.unit, self.count = tolerance, unit, count
 
     @property
     def solution(self):
