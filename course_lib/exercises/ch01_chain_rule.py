@@ -452,6 +452,7 @@ def _chain_quantities(x, functions, derivatives):
         "the product of the links at their outputs": np.prod(
             [g(v) for g, v in zip(d, seen[1:], strict=True)]
         ),
+        "the product of the links at the value of the chain": np.prod([g(seen[-1]) for g in d]),
         "the last link": links[-1],
         "the first link": links[0],
         "the sum of the links": np.sum(links),
@@ -790,6 +791,10 @@ def _upstream_and_z(rng):
         "(1 - s^2)": 1 - 1 / (1 + np.exp(-z)) ** 2,
         "upstream * s^2": upstream / (1 + np.exp(-z)) ** 2,
     },
+    blind_spots=(
+        "exp(-z) overflows for z below -700, and exp(-z) / (1 + exp(-z))^2 is nan for z below -350; "
+        "the probes stay within 20 of 0, so formulas that overflow pass.",
+    ),
     numerical=lambda upstream, z: by_nudging(lambda z: np.sum(upstream / (1 + np.exp(-z))), z),
 )
 def sigmoid_backward(upstream, z):
@@ -1387,11 +1392,17 @@ Number(
         (
             "inner dropped",
             16,
-            "16 is dy/dv, the outer link. The inner link, dv/dx = 3, still has "
-            "to "
-            "be multiplied in.",
+            "16 is dy/dv, the outer link. The inner link, dv/dx = 3, still has to be multiplied "
+            "in.",
         ),
         ("added", 19, "You added the links 16 and 3. Along a chain they multiply."),
+        (
+            "other point",
+            30,
+            "30 is the slope at x = 1, from the text above. At x = 2 the square sees another "
+            "number.",
+        ),
+        ("sum left out", 36, "You left out the + 2: the square sees 8, not 6."),
         (
             "outer at x",
             12,

@@ -6,6 +6,7 @@ expression of at most two of them that gives every target, up to a factor that c
 
 import itertools
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -71,6 +72,7 @@ def name_factor(factors, symbols):
                 f"1/sqrt({name})": 1 / np.sqrt(v),
                 f"({name} - 1)/{name}": (v - 1) / v,
                 f"({name} + 1)/{name}": (v + 1) / v,
+                f"{name}/({name} - 1)": v / (v - 1),
             }
             for words, form in forms.items():
                 if _is(factors, form):
@@ -183,9 +185,10 @@ def find_sum(leaves, targets):
     gram, right = unit @ unit.T, unit @ target
     energy = target @ target
     for many in (2, 3):
-        if many == 3 and len(names) > 24 or target.size < 3 * many:
+        if target.size < 3 * many:
             break
-        groups = np.array(list(itertools.combinations(range(len(names)), many)))
+        few = range(min(len(names), 24 if many == 3 else len(names)))  # leaves come first
+        groups = np.array(list(itertools.combinations(few, many)))
         if not len(groups):
             break
         small = gram[groups[:, :, None], groups[:, None, :]] + 1e-13 * np.eye(many)
@@ -216,18 +219,30 @@ def _sum_words(coefficients, names):
 # matrices -----------------------------------------------------------------------------------------
 
 
+_ALONG_AN_AXIS = {
+    "{a}.sum(axis={k})": lambda a, k: a.sum(axis=k),
+    "{a}.mean(axis={k})": lambda a, k: a.mean(axis=k),
+    "{a}.max(axis={k})": lambda a, k: a.max(axis=k),
+    "{a}.min(axis={k})": lambda a, k: a.min(axis=k),
+    "{a}.std(axis={k})": lambda a, k: a.std(axis=k),
+    "{a}.prod(axis={k})": lambda a, k: a.prod(axis=k),
+    "np.median({a}, axis={k})": lambda a, k: np.median(a, axis=k),
+    "np.linalg.norm({a}, axis={k})": lambda a, k: np.linalg.norm(a, axis=k),
+    "the first of {a} along axis {k}": lambda a, k: a.take(0, axis=k),
+}
+
+
 def _unary(name, a):
-    yield name, a
+    """(words, function of the leaf) for everything that one leaf alone may become."""
+    yield name, lambda a: a
     if a.ndim == 2:
-        yield f"{name}.T", a.T
-    for axis in range(a.ndim if a.size else 0):
-        yield f"{name}.sum(axis={axis})", a.sum(axis=axis)
-        yield f"{name}.mean(axis={axis})", a.mean(axis=axis)
-        yield f"{name}[{', '.join([':'] * axis + ['0'])}]", a.take(0, axis=axis)
-        yield f"{name}.max(axis={axis})", a.max(axis=axis)
+        yield f"{name}.T", lambda a: a.T
+    for k in range(a.ndim if a.size else 0):
+        for words, function in _ALONG_AN_AXIS.items():
+            yield words.format(a=name, k=k), partial(function, k=k)
     if a.ndim > 1:
-        yield f"{name}.sum()", a.sum()
-        yield f"{name}.mean()", a.mean()
+        yield f"{name}.sum()", np.sum
+        yield f"{name}.mean()", np.mean
 
 
 _OPERATIONS = {
@@ -257,43 +272,54 @@ def _fits(op, a, b):
 
 
 def _products(first, shape):
-    """Every (name, recipe) of one or two leaves whose array has the wanted shape, simple first."""
-    ones = [(f"{u}", (leaf, u)) for leaf, a in first.items() for u, v in _unary(leaf, a)]
-    values = {u: v for leaf, a in first.items() for u, v in _unary(leaf, a)}
-    for u, recipe in ones:
-        if np.shape(values[u]) == shape:
-            yield u, ("one", recipe)
-    pairs = [(u, r) for u, r in ones if u == r[0] or u.endswith((".T", "axis=0)"))]
-    for (u, ru), (v, rv) in itertools.product(pairs, repeat=2):
-        for op in _OPERATIONS:
-            if op in "+*" and u > v or op in "-/" and u == v:
+    """Every (words, recipe) of one or two leaves whose array has the wanted shape, simple first."""
+    ones = [(u, leaf, f, np.asarray(f(a))) for leaf, a in first.items() for u, f in _unary(leaf, a)]
+    for u, leaf, f, value in ones:
+        if value.shape == shape:
+            yield u, ((leaf, f),)
+        elif value.ndim and value.size > 1 and _broadcasts(value, shape):
+            yield f"{u} in every row", ((leaf, f),)
+    pairs = [
+        o
+        for o in ones
+        if o[0] == o[1] or o[0].endswith((".T", ".sum(axis=0)", ".mean(axis=0)", ".sum(axis=1)"))
+    ]
+    for (u, lu, fu, a), (v, lv, fv, b) in itertools.product(pairs, repeat=2):
+        for op, function in _OPERATIONS.items():
+            if op in ("+", "*") and u > v or op in ("-", "/") and u == v or not _fits(op, a, b):
                 continue
-            if not _fits(op, values[u], values[v]):
-                continue
-            result = _OPERATIONS[op](values[u], values[v])
-            if np.shape(result) == shape:
-                yield f"{u} {op} {v}", ("two", op, ru, rv, None)
+            result = np.asarray(function(a, b))
+            two = ((lu, fu), (lv, fv), function)
+            if result.shape == shape:
+                yield f"{u} {op} {v}", two
             elif result.ndim == len(shape) + 1 and op != "/":
-                for axis in range(result.ndim):
-                    for way in ("sum", "mean"):
-                        if result.shape[:axis] + result.shape[axis + 1 :] == shape:
-                            yield (
-                                f"({u} {op} {v}).{way}(axis={axis})",
-                                ("two", op, ru, rv, (way, axis)),
-                            )
+                for k in range(result.ndim):
+                    if result.shape[:k] + result.shape[k + 1 :] == shape:
+                        yield f"({u} {op} {v}).sum(axis={k})", (*two, partial(np.sum, axis=k))
+                        yield f"({u} {op} {v}).mean(axis={k})", (*two, partial(np.mean, axis=k))
 
 
-def _evaluate(recipe, leaves):
-    """The recipe's array on another probe's leaves, or None where its shapes do not fit."""
+def _broadcasts(value, shape):
     try:
-        if recipe[0] == "one":
-            leaf, u = recipe[1]
-            return np.asarray(dict(_unary(leaf, leaves[leaf]))[u])
-        _, op, (la, ua), (lb, ub), after = recipe
-        a = dict(_unary(la, leaves[la]))[ua]
-        b = dict(_unary(lb, leaves[lb]))[ub]
-        result = _OPERATIONS[op](a, b)
-        return result if after is None else getattr(result, after[0])(axis=after[1])
+        return np.broadcast_to(value, shape).shape == shape
+    except ValueError:
+        return False
+
+
+def _evaluate(recipe, leaves, shape):
+    """The recipe's array on a probe's leaves, or None where its shapes do not fit."""
+    try:
+        (leaf, f), *more = recipe
+        result = f(leaves[leaf])
+        if more:
+            (leaf, f), operation, *after = more
+            result = operation(result, f(leaves[leaf]))
+            for reduce in after:
+                result = reduce(result)
+        result = np.asarray(result)
+        if result.shape != shape and result.ndim and not more:
+            result = np.broadcast_to(result, shape)
+        return result
     except (ValueError, KeyError, IndexError):
         return None
 
@@ -321,7 +347,7 @@ def _find_matrices(leaves, targets, symbols, banned):
         for name, recipe in _products({n: leaves[lead][n] for n in few}, targets[lead].shape):
             if name in banned:
                 continue
-            value = _evaluate(recipe, leaves[lead])
+            value = _evaluate(recipe, leaves[lead], targets[lead].shape)
             if value is None or factor_between(targets[lead], value) is None:
                 continue
             words = _holds(recipe, leaves, targets, symbols)
@@ -335,7 +361,7 @@ def _find_matrices(leaves, targets, symbols, banned):
 def _holds(recipe, leaves, targets, symbols):
     factors, kept = [], []
     for i, target in enumerate(targets):
-        value = _evaluate(recipe, leaves[i])
+        value = _evaluate(recipe, leaves[i], target.shape)
         if value is None or value.shape != target.shape:
             return None
         if not np.any(value) and not np.any(target):

@@ -4,6 +4,7 @@ Nothing of the attempt's own objects is kept, so nothing of theirs (`__eq__`, `_
 subclass) takes part in a comparison.
 """
 
+import collections
 import functools
 import itertools
 import linecache
@@ -118,7 +119,7 @@ def _members(value):
     """The members of a returned list, tuple or array, or None where it has none."""
     if isinstance(value, np.ndarray) and value.ndim:
         return [value[i] for i in range(value.shape[0])]
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, collections.deque)):
         return list(value)
     return None
 

@@ -136,8 +136,11 @@ def is_array(entry):
 
 
 def common_factor(case, base):
-    """Words for c where got = c * base(entry) on every entry; None where that does not hold."""
-    factors, kept = [], []
+    """Words for c where got = c * base(entry) on every entry; None where that does not hold.
+
+    Where the size minus 1 is what is divided by, a size of 1 gives no number; that is allowed for.
+    """
+    factors, kept, infinite = [], [], False
     for e in case.entries:
         if not is_array(e):
             return None
@@ -146,6 +149,9 @@ def common_factor(case, base):
             return None
         if not np.any(b) and not np.any(e.got):
             continue
+        if e.got.size and not np.isfinite(e.got).any() and np.isfinite(b).all():
+            infinite = True
+            continue
         c = factor_between(e.got.astype(float), np.asarray(b, dtype=float))
         if c is None:
             return None
@@ -153,7 +159,8 @@ def common_factor(case, base):
         kept.append(e)
     if sum(e.got.size for e in kept) < 3 or not any(case.wrong(e) for e in kept):
         return None
-    return name_factor(factors, case.symbols(kept))
+    words = name_factor(factors, case.symbols(kept))
+    return None if infinite and (words is None or " - 1)" not in words) else words
 
 
 def matches(case, predict):

@@ -167,6 +167,18 @@ _TRANSFORMS = {
         "Each place has a value of its own.",
         "Is the new value used in the next round?",
     ),
+    "sorted": (
+        lambda w: np.sort(w, axis=0) if w.ndim else None,
+        "holds the right values sorted by size",
+        "The order of the values matters.",
+        "Look for sort or set.",
+    ),
+    "rounded down": (
+        np.floor,
+        "is the right one rounded down to a whole number",
+        "The decimals belong to the answer.",
+        "Look for // or int().",
+    ),
     "rolled": (
         lambda w: np.roll(w, 1, axis=0) if w.ndim else None,
         "is shifted by one along its first axis",
