@@ -249,6 +249,84 @@ def test_probes_are_not_changed_by_judging():
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_layer_that_spoils_its_input_later_is_refused():
+    class Linear(exercises.find("Linear").solution):
+        def backward(self, dY):
+            dX = super().backward(dY)
+            self.X *= 0
+            return dX
+
+    verdict = course_lib.judge("Linear", Linear)
+    assert verdict.finding == Finding("inputs changed", "X")
+
+
+def test_what_is_accepted_is_not_held_against_the_layer():
+    class Linear(exercises.find("Linear").solution):
+        def __init__(self, in_features, out_features, rng):
+            self.W = rng.uniform(size=(in_features, out_features))
+            self.b = np.zeros(out_features)
+
+        def backward(self, dY):
+            dX = super().backward(dY)
+            dY *= 0
+            return dX
+
+    assert course_lib.judge("Linear", Linear).finding == Finding("inputs changed", "dY")
+
+
+def test_an_attribute_that_is_never_set():
+    class Linear(exercises.find("Linear").solution):
+        def backward(self, dY):
+            return dY @ self.W.T
+
+    verdict = course_lib.judge("Linear", Linear)
+    assert verdict.finding == Finding("missing", "dW", "no attribute dW")
+    assert "self.dW" in verdict.message
+
+
+def test_global_state_is_put_back(capsys):
+    def bias_gradient(dY):
+        np.random.seed(1)  # noqa: NPY002
+        sys.setrecursionlimit(5000)
+        sys.stderr = None
+        sys.stdout.close()
+        return dY.sum(axis=0)
+
+    before = np.random.get_state()[1].tolist(), sys.getrecursionlimit(), sys.stderr  # noqa: NPY002
+    assert course_lib.judge("bias_gradient", bias_gradient).passed
+    after = np.random.get_state()[1].tolist(), sys.getrecursionlimit(), sys.stderr  # noqa: NPY002
+    assert after == before
+
+
+def test_a_class_that_answers_questions_by_raising():
+    class Meta(type):
+        def __getattribute__(cls, name):
+            raise SystemExit(name)
+
+    class Linear(metaclass=Meta):
+        pass
+
+    assert course_lib.judge("Linear", Linear).status in ("failed", "error")
+
+
+def test_results_far_too_large():
+    verdict = course_lib.judge(
+        "bias_gradient", lambda dY: np.broadcast_to(1.0, (10**6, 10**6, 10**3))
+    )
+    assert verdict.finding.data == "too large"
+    verdict = course_lib.judge("bias_gradient", lambda dY: [10**400] * dY.shape[1])
+    assert verdict.finding.data == "too large"
+
+
+def test_a_line_inside_a_comprehension_is_counted_with_its_function():
+    def bias_gradient(dY):
+        columns = dY.T
+        return [c.nope for c in columns]
+
+    verdict = course_lib.judge("bias_gradient", bias_gradient)
+    assert "in its line 3, `return [c.nope for c in columns]`" in verdict.message
+
+
 # outcomes -----------------------------------------------------------------------------------------
 
 

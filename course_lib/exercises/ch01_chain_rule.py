@@ -792,8 +792,8 @@ def _upstream_and_z(rng):
         "upstream * s^2": upstream / (1 + np.exp(-z)) ** 2,
     },
     blind_spots=(
-        "exp(-z) overflows for z below -700, and exp(-z) / (1 + exp(-z))^2 is nan for z below -350; "
-        "the probes stay within 20 of 0, so formulas that overflow pass.",
+        "exp(-z) / (1 + exp(-z))^2 overflows to nan for z below -350; the probes stay within 20 "
+        "of 0, so formulas that overflow pass.",
     ),
     numerical=lambda upstream, z: by_nudging(lambda z: np.sum(upstream / (1 + np.exp(-z))), z),
 )
@@ -908,7 +908,7 @@ def _functions_and_points(rng):
         Call((Stock("product"), rng.uniform(0.5, 1.5, size=(2, 3)), 1e-5), "2-D arrays"),
         Call(
             (Stock("row products"), rng.normal(size=(4, 3)), 1e-4),
-            "a function that looks at rows and columns",
+            "2-D arrays, where f looks at rows and columns",
         ),
         Call((Stock("mixed cubic"), np.array([0.7]), 1e-3), "arrays of a single entry"),
     ]

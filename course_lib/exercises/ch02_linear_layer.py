@@ -594,9 +594,9 @@ def _refuse_updates(probe, outcome):
         if after and kept and not np.allclose(record.value, before[name], rtol=1e-4, atol=1e-6):
             return (
                 Finding("updates in backward", name),
-                f"Your backward changes {name}. It computes gradients and stores them; moving "
-                "parameters is the optimiser's work. Which line of backward writes to "
-                f"self.{name}?",
+                f"Your layer changes {name} on the way forward or backward. Both only compute; "
+                "moving parameters is the optimiser's work. Which line of forward or backward "
+                f"writes to self.{name}?",
             )
     return None
 
@@ -622,7 +622,13 @@ def _accept_layer(probe, outcome):
             f"{' and is not 0' if b.any() else ''}. With one bias per output, 0 is a fine "
             f"start.",
         )
-    if not np.isfinite(W).all() or np.all(W == W.flat[0]):
+    if not np.isfinite(W).all():
+        return (
+            Finding("initial value", "W", "not finite"),
+            "Your W starts with entries that are not finite numbers. Every output would be nan or "
+            "infinite. What is divided by, or drawn, when W is made?",
+        )
+    if np.all(W == W.flat[0]):
         return (
             Finding("initial value", "W", "constant"),
             "Your W starts with the same value everywhere. In a hidden layer, units with equal "

@@ -104,8 +104,8 @@ def plain_words(case):
 
 
 PATTERNS = (
-    wrong_number_of_members,
     odd_results,
+    wrong_number_of_members,
     changed_inputs,
     first_time_only,
     zero_or_constant,

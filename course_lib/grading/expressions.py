@@ -5,6 +5,7 @@ expression of at most two of them that gives every target, up to a factor that c
 """
 
 import itertools
+import re
 from fractions import Fraction
 from functools import partial
 
@@ -13,13 +14,26 @@ import numpy as np
 RTOL = 1e-7  # an expression found is told to the learner: it must hold far beyond coincidence
 
 
+def _typical(values):
+    """The size of a middling entry, at least 1; one huge entry must not excuse the others."""
+    sizes = np.abs(values[np.isfinite(values)])
+    return max(1.0, float(np.median(sizes))) if sizes.size else 1.0
+
+
+def bracketed(words):
+    """Words for a quantity, in brackets unless they are one already: ready to be multiplied."""
+    if re.fullmatch(r"[\w.^|]+|\([^()]*\)|(sin|cos|exp|the|np)\b.*", words):
+        return words
+    return f"({words})"
+
+
 def close(got, want):
     """Whether two arrays agree in shape and value, nan only with nan."""
     if got.shape != want.shape:
         return False
     if got.dtype == np.float32:
         return bool(np.allclose(got, want, rtol=1e-4, atol=1e-6, equal_nan=True))
-    scale = max(1.0, float(np.max(np.abs(want[np.isfinite(want)]), initial=0.0)))
+    scale = _typical(want)
     return bool(np.allclose(got, want, rtol=RTOL, atol=1e-11 * scale, equal_nan=True))
 
 
@@ -126,8 +140,9 @@ def _candidates(columns):
     names, rows = list(columns), list(columns.values())
     single = list(zip(names, rows, strict=True))
     for name, a in single:
-        names.append(f"1 / {name}")
+        names.append(f"1 / {bracketed(name)}")
         rows.append(1 / a)
+    single = [(bracketed(n), a) for n, a in single]
     for (i, (n, a)), (j, (m, b)) in itertools.product(enumerate(single), repeat=2):
         if i <= j:
             names.append(f"{n} * {m}")
@@ -147,7 +162,7 @@ def _fitting(rows, target):
     rows = np.where(usable[:, None], rows, 0.0)
     norms = np.einsum("ij,ij->i", rows, rows)
     c = rows @ target / np.where(norms, norms, 1.0)
-    scale = max(1.0, np.abs(target).max())
+    scale = _typical(target)
     off = np.abs(c[:, None] * rows - target) > RTOL * np.abs(target) + 1e-11 * scale
     return np.where(usable & (c != 0) & ~off.any(axis=1), c, np.nan)
 
@@ -168,7 +183,8 @@ def find_elementwise(leaves, targets, banned=(), totals=True):
     if not hits:
         return None
     k = min(hits)[1]
-    return names[k], name_factor([fits[k]], {})
+    words = name_factor([fits[k]], {})
+    return (names[k] if words == "1" else bracketed(names[k])), words
 
 
 def find_sum(leaves, targets):
@@ -176,6 +192,7 @@ def find_sum(leaves, targets):
     columns, target = _stack([_plain(one) for one in leaves], targets)
     if not columns or target.size < 8 or not np.isfinite(target).all():
         return None
+    columns = {bracketed(n): a for n, a in columns.items()}
     basis = {"1": np.ones_like(target), **columns}
     for (n, a), (m, b) in itertools.combinations_with_replacement(columns.items(), 2):
         basis[f"{n}^2" if n == m else f"{n} * {m}"] = a * b

@@ -3,6 +3,8 @@
 import contextlib
 import inspect
 import io
+import random
+import sys
 import time
 import types
 import warnings
@@ -82,6 +84,18 @@ def is_starter(exercise, attempt):
 # judging ---------------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def _restored():
+    """Puts back what an attempt may set for everybody: global random states, recursion limit."""
+    states = random.getstate(), np.random.get_state(), sys.getrecursionlimit()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        sys.setrecursionlimit(states[2])
+
+
 class _Printed(io.StringIO):
     """Keeps the beginning of what is printed."""
 
@@ -92,6 +106,9 @@ class _Printed(io.StringIO):
         super().write(text[:room] if room > 0 else "")
         return len(text)
 
+    def close(self):
+        """Does nothing: what was printed is still to be read."""
+
 
 def judge(exercise, attempt, *, seed=DEFAULT_SEED):
     """The verdict on an attempt (a function or a class, as the exercise asks). Never raises.
@@ -100,15 +117,19 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
     (KeyboardInterrupt in the calling thread) comes through.
     """
     if not callable(attempt):
-        wanted = "a class" if exercise.is_class else "a function"
+        kind = "class" if exercise.is_class else "function"
         return _verdict(
             exercise,
             "error",
             Finding("type", exercise.name, type(attempt).__name__),
-            f"{exercise.name} is {wanted}, but what was handed in is of type "
-            f"{type(attempt).__name__}. Pass the function itself, without calling it.",
+            f"{exercise.name} is a {kind}, but what was handed in is of type "
+            f"{type(attempt).__name__}. Pass the {kind} itself, without calling it.",
         )
-    if is_starter(exercise, attempt):
+    try:
+        untouched = is_starter(exercise, attempt)
+    except BaseException:  # a class that answers questions about itself by raising
+        untouched = False
+    if untouched:
         return _verdict(exercise, "not attempted", None, NOT_ATTEMPTED)
     prepared = _prepare(exercise, seed)
     outcomes = []
@@ -119,9 +140,14 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
             outcomes.append(run(probe, attempt, exercise))
 
     printed = _Printed()
-    # Both are set for the whole process, so they are set here, in the thread that always leaves.
+    # All this is set for the whole process, so it is set here, in the thread that always leaves.
     try:
-        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+        with (
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(sys.stderr),
+            warnings.catch_warnings(),
+            _restored(),
+        ):
             warnings.simplefilter("ignore")
             run_within(exercise.seconds, work)
             return _decide(exercise, attempt, prepared, outcomes, deadline, printed.getvalue())
@@ -142,8 +168,8 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
             "error",
             Finding("timeout", exercise.outputs[0], exercise.seconds),
             f"Your {exercise.name} had not finished after {exercise.seconds:g} seconds and was "
-            f"stopped, at {case}. A loop that never ends is the usual cause. Which condition ends "
-            "it, and does anything in the loop change it?",
+            f"stopped, at {case}. All cases together may take that long. Is there a loop that "
+            "never ends, or one that does far too much?",
         )
     except Stuck:
         return _verdict(
@@ -178,7 +204,16 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     ]
     if not any(refusals):
         return _verdict(exercise, "passed", None, "Right.", printed=printed)
-    example = _example(exercise, probes, outcomes, wanted)
+    # Where an exercise accepts many answers, the reference's numbers are no measure.
+    compared = [
+        k
+        for k, (p, o) in enumerate(zip(probes, outcomes, strict=True))
+        if not (exercise.accept and not o.problem and exercise.accept(p, o) is True)
+    ]
+    probes_c, outcomes_c, wanted_c = (
+        [rows[k] for k in compared] for rows in (probes, outcomes, wanted)
+    )
+    example = _example(exercise, probes_c, outcomes_c, wanted_c)
     details = {"printed": printed, "example": example}
     for m in exercise.misconceptions:
         if _gave(exercise, probes, outcomes, prepared.mistake(m)):
@@ -207,7 +242,12 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
             return None
 
     case = Case(
-        exercise, probes, wanted, outcomes, lambda p: run(p, exercise.solution, exercise), rerun
+        exercise,
+        probes_c,
+        wanted_c,
+        outcomes_c,
+        lambda p: run(p, exercise.solution, exercise),
+        rerun,
     )
     finding, sentences = diagnosis.diagnose(case)
     return _verdict(exercise, "failed", finding, " ".join(s for s in sentences if s), **details)

@@ -87,6 +87,8 @@ def plain_array(value):
         value = np.ma.getdata(value)
     try:
         array = np.array(value, copy=True, subok=False)
+    except MemoryError:
+        return Odd("too large", "an array that is far too large")
     except Exception:  # the attempt's object may raise anything while it is converted
         return Odd("ragged", f"a {kind.__name__} that is no rectangular array of numbers")
     if array.ndim > MOST_AXES:
@@ -110,6 +112,8 @@ def _from_objects(array, value):
             return _odd(value if array.ndim == 0 else entry)
         try:
             flat[i] = float(np.asarray(entry)) if isinstance(entry, np.ndarray) else float(entry)
+        except OverflowError:
+            return Odd("too large", "a number that is too large for a float")
         except Exception:  # as above
             return _odd(value if array.ndim == 0 else entry)
     return numbers
@@ -129,6 +133,9 @@ def _records(value, exercise, again):
     if not exercise.several:
         return [Record(exercise.outputs[0], plain_array(value), again)]
     members = _members(value)
+    if exercise.sequence and type(value) is np.ndarray and value.dtype.kind != "O":
+        odd = Odd("array", f"one array of shape {value.shape}")
+        return [Record(exercise.output_words, odd, again)]
     if members is None:
         odd = _odd(value) if plain_array(value) is not None else None
         if isinstance(plain_array(value), np.ndarray):
@@ -164,14 +171,16 @@ def _same(before, after):
 def _problem(error, attempt):
     """What happened, on the last line of the learner's own code that the traceback goes through."""
     home = _files_of(attempt)
-    frame, line, number, shapes = error.__traceback__, "", 0, ()
+    frame, line, number, shapes, first = error.__traceback__, "", 0, (), 0
     while frame is not None:
         code = frame.tb_frame.f_code
         if code.co_filename in home:
             number = frame.tb_lineno
+            if not code.co_name.startswith("<"):  # a comprehension counts with its function
+                first = code.co_firstlineno
             line = linecache.getline(code.co_filename, number).strip()
             shapes = _shapes_on(line, frame.tb_frame.f_locals)
-            number = number - code.co_firstlineno + 1
+            number = number - (first or code.co_firstlineno) + 1
         frame = frame.tb_next
     try:
         message = str(error)[:300]
@@ -229,8 +238,7 @@ def _run_call(probe, attempt, exercise, outcome):
 
 
 def _run_script(probe, attempt, exercise, outcome):
-    objects, results = {}, {}
-    changed = []
+    objects, results, handed = {}, {}, []
     for step in probe.steps:
         if step[0] == "new":
             objects[step[1]] = attempt(*realize(step[2]))
@@ -241,16 +249,17 @@ def _run_script(probe, attempt, exercise, outcome):
             value = results[step[4]] = getattr(objects[step[1]], step[2])(*args)
             if step[4]:
                 outcome.records.append(Record(step[4], plain_array(value)))
-            for name, b, a in zip(
-                exercise.parameters(step[2]), realize(step[3]), args, strict=False
-            ):
-                if not _same(b, a):
-                    changed.append(name)
+            names = exercise.parameters(step[2])
+            handed += zip(names, realize(step[3]), args, strict=False)
         elif step[0] == "look again":
             outcome.records.append(Record(step[2], plain_array(results[step[1]])))
         else:
-            value = getattr(objects[step[1]], step[2])
-            outcome.records.append(Record(step[3], plain_array(value)))
+            missing = Odd("missing", f"no attribute {step[2]}")
+            value = getattr(objects[step[1]], step[2], missing)
+            kept = value if value is missing else plain_array(value)
+            outcome.records.append(Record(step[3], kept))
+    # Looked at when all is over: a layer may keep an input and spoil it in a later call.
+    changed = [name for name, before, after in handed if not _same(before, after)]
     outcome.changed = tuple(dict.fromkeys(changed))
 
 

@@ -20,7 +20,10 @@ _FACTOR_WHY = {
         "Where is the batch counted N times?",
     ),
     "2": ("A factor 2 too many.", "Where does a 2 come in?"),
-    "1/2": ("A factor 2 is missing.", "Look for a square whose derivative lost its 2."),
+    "1/2": (
+        "A factor 2 is missing.",
+        "Look for a mean of two, or a square whose derivative lost its 2.",
+    ),
 }
 
 
@@ -55,7 +58,7 @@ def zero_or_constant(case):
         return None
     if sum(e.want.size for e in arrays) < 3:
         return None
-    if np.isnan(first):
+    if not np.isfinite(first):
         return None
     if first == 0:
         return (

@@ -182,8 +182,9 @@ def _substitutions(case):
     v = case.variable
     for kind, (change, what, why, look) in _CHANGES.items():
         for n in names:
-            if kind == "ignores" and n in ("upstream", "dY", "dA"):
-                why = (
+            reason = why
+            if kind.startswith("ignores") and n in ("upstream", "dY", "dA"):
+                reason = (
                     "It is the upstream gradient: by the chain rule every gradient of this step "
                     "is proportional to it."
                 )
@@ -193,7 +194,7 @@ def _substitutions(case):
                 {n: lambda e, a, change=change: change(a)},
                 (
                     f"Your {v} is what comes out {what.format(n=n)}.",
-                    why.format(n=n),
+                    reason.format(n=n),
                     look.format(n=n),
                 ),
             )
@@ -234,6 +235,11 @@ def _substitutions(case):
             )
 
 
+def _simple(words):
+    """Whether a factor has a name, and is not just some decimal number."""
+    return "." not in words
+
+
 def _as_input(value, like):
     if value is None or np.shape(value) != np.shape(like):
         raise ValueError("does not fit")
@@ -265,7 +271,7 @@ def substituted(case):
         if factor_between(lead.got.astype(float), np.asarray(first, dtype=float)) is None:
             continue
         words = common_factor(case, predict)
-        if words not in (None, "1") and lead.got.size > 1 and kind not in ("halved", "doubled"):
+        if words not in (None, "1") and lead.got.size > 1 and _simple(words):
             what, *rest = sentences
             return (
                 Finding(kind, case.variable, (data, words)),

@@ -19,7 +19,6 @@ _CONDITIONS = {
     "is 0": lambda a: a == 0,
     "is 0 or more": lambda a: a >= 0,
     "is 0 or less": lambda a: a <= 0,
-    "is not 0": lambda a: a != 0,
     "is larger than 1 in size": lambda a: np.abs(a) > 1,
 }
 _PLACES = {
@@ -55,7 +54,9 @@ def right_but_for_entries(case):
             return (
                 Finding("edge", v, where),
                 (
-                    f"Your {v} is right except {where}{there}.",
+                    f"Your {v} is right except {where}{there}."
+                    if not where.startswith("outside")
+                    else f"Your {v} is right only in {where.removeprefix('outside ')}{there}.",
                     "The formula holds everywhere, so something is special about these entries.",
                     "Try one of them by hand.",
                 ),
@@ -112,6 +113,7 @@ def right_but_for_cases(case):
         (right if good else wrong).add(probe.label)
     if not right or not wrong or right & wrong or "" in wrong:
         return None
+    wrong = {w for w in wrong if not any(w != o and w.startswith(o) for o in wrong)}
     which = " and ".join(sorted(wrong))
     v = case.variable or case.exercise.outputs[0]
     return (
@@ -125,22 +127,24 @@ def right_but_for_cases(case):
 
 
 def right_from_the_start(case):
-    """How far the beginning is right, in reading order."""
+    """Right up to some entry and wrong from there on, in reading order, in every case."""
     arrays = [e for e in case.entries if is_array(e) and e.want.size > 1]
     if not arrays or any(not is_array(e) or e.got.shape != e.want.shape for e in case.entries):
         return None
-    starts = {int(np.argmax(wrong_mask(case, e))) for e in arrays if wrong_mask(case, e).any()}
-    if len(starts) == 1 and (k := starts.pop()) > 0:
-        return (
-            Finding("prefix", case.variable, k),
-            (
-                f"Your {case.variable} is right up to entry {k - 1} and wrong from entry {k} on, "
-                "in every case that fails.",
-                "Something carries over from one entry to the next.",
-                f"Compute entry {k} on its own and compare.",
-            ),
-        )
-    return None
+    masks = [wrong_mask(case, e).ravel() for e in arrays]
+    masks = [m for m in masks if m.any()]
+    starts = {int(np.argmax(m)) for m in masks}
+    if len(starts) != 1 or (k := starts.pop()) == 0 or any(not m[k:].all() for m in masks):
+        return None
+    return (
+        Finding("prefix", case.variable, k),
+        (
+            f"Your {case.variable} is right up to entry {k - 1} and wrong from entry {k} on, in "
+            "every case that fails.",
+            "Each entry is made by the same rule.",
+            f"Compute entry {k} by hand, with what the rule needs, and compare.",
+        ),
+    )
 
 
 def not_finite(case):

@@ -5,6 +5,7 @@ import numpy as np
 from course_lib.grading import expressions
 from course_lib.grading.expressions import close, factor_between, name_factor
 from course_lib.grading.patterns.case import broadcasts_to, is_array
+from course_lib.grading.probes import substitute
 from course_lib.grading.verdict import Finding
 
 
@@ -142,6 +143,7 @@ def _differs_by(v, arrays, got, leaves, symbols):
     want = [np.asarray(e.want, dtype=float) for e in arrays]
     off = [i for i, (g, w) in enumerate(zip(got, want, strict=True)) if not close(g, w)]
     pick = {n: [s[i] for i in off] for n, s in symbols.items()}
+    some = "Y" if len(off) == len(got) else "Where it is wrong, y"
     found = expressions.find([leaves[i] for i in off], [got[i] - want[i] for i in off], pick)
     if found:
         name, c = found
@@ -150,8 +152,8 @@ def _differs_by(v, arrays, got, leaves, symbols):
             return (
                 Finding("missing term", v, term),
                 (
-                    f"Your {v} is the right one less {term}.",
-                    "A term of the sum is missing.",
+                    f"{some}our {v} is the right one less {term}.",
+                    "A term of the sum is missing, or one is subtracted that does not belong.",
                     "Does every path from the input to the result contribute?",
                 ),
             )
@@ -159,8 +161,8 @@ def _differs_by(v, arrays, got, leaves, symbols):
         return (
             Finding("extra term", v, term),
             (
-                f"Your {v} is the right one plus {term}.",
-                "The sum has a term too many.",
+                f"{some}our {v} is the right one plus {term}.",
+                "The sum has a term too many, or one that should be subtracted is missing.",
                 "Which path does it stand for?",
             ),
         )
@@ -169,7 +171,9 @@ def _differs_by(v, arrays, got, leaves, symbols):
         return counted
     with np.errstate(all="ignore"):
         solid = [(g != 0) & (w != 0) & np.isfinite(g) for g, w in zip(got, want, strict=True)]
-        if any(((g != 0) & ~s).any() for g, s in zip(got, solid, strict=True)):
+        if any(
+            (((g != 0) | (w != 0)) & ~s).any() for g, w, s in zip(got, want, solid, strict=True)
+        ):
             return None
         masked = []
         for one, w, s in zip(leaves, want, solid, strict=True):
@@ -233,6 +237,12 @@ def local_derivative(case):
     e = min((e for e in case.entries if case.wrong(e)), key=lambda e: e.got.size)
     upstream = e.inputs.get("upstream")
     if not isinstance(upstream, np.ndarray) or upstream.shape != e.got.shape:
+        return None
+    probe = substitute(e.probe, case.exercise, "upstream", lambda a: 2 * a)
+    doubled = case.rerun(probe)
+    if doubled is None or doubled.problem or not isinstance(doubled.records[0].value, np.ndarray):
+        return None
+    if not close(np.asarray(doubled.records[0].value, float), 2 * np.asarray(e.got, float)):
         return None
     k = int(np.argmax(np.abs(e.got - e.want)))
     slope, right = e.got.flat[k] / upstream.flat[k], e.want.flat[k] / upstream.flat[k]

@@ -7,46 +7,53 @@ from course_lib.grading.verdict import Finding
 
 
 def odd_results(case):
-    odd = next((e for e in case.entries if isinstance(e.got, Odd)), None)
-    records = [r for o in case.outcomes for r in o.records]
-    whole = next((r for r in records if isinstance(r.value, Odd)), None)
-    if odd is None and whole is None:
+    """None, a string, a gap, a missing attribute, the wrong number of values."""
+    records = [r for o in case.outcomes for r in o.records if isinstance(r.value, Odd)]
+    if not records:
         return None
-    value = odd.got if odd else whole.value
-    name = case.variable if odd else whole.name
-    wanted = case.exercise.output_words if case.exercise.several else name
+    name, value = records[0].name, records[0].value
+    exercise = case.exercise
+    wanted = exercise.output_words if exercise.several and not exercise.is_class else name
     if value.kind == "None":
+        what = f"Your function returned None where {wanted} was wanted."
+        if exercise.is_class:
+            what = f"{name} is None: the method that ought to return it returns nothing."
         return (
             Finding("type", name, "None"),
             (
-                f"Your function returned None where {wanted} was wanted.",
+                what,
                 "A function without a return statement gives None.",
                 "Does every way through it end in a return? Printing a value does not return it.",
             ),
         )
-    if value.kind == "count":
+    if value.kind == "missing":
         return (
-            Finding("count", name, value.text),
+            Finding("missing", name, value.text),
             (
-                f"You returned {value.text}, but {wanted} was wanted: "
-                f"{len(case.exercise.outputs)} values in this order.",
-                "",
-                "",
+                f"{name} is not there: your {exercise.name} has {value.text} when it is read.",
+                "Whoever uses the class reads its results by these names.",
+                f"Which method ought to set self.{value.text.split()[-1]}?",
             ),
         )
-    if value.kind == "single":
+    if value.kind == "count":
+        what = f"You returned {value.text}, but {wanted} was wanted"
         return (
-            Finding("type", name, "single"),
-            (
-                f"You returned {value.text}, but {wanted} was wanted.",
-                "",
-                "Return all parts, in this order.",
-            ),
+            Finding("count", case.variable, value.text),
+            (f"{what}: {len(exercise.outputs)} values in this order.", "", ""),
         )
     if value.kind == "ellipsis":
         return (
             Finding("type", name, "ellipsis"),
             (f"{name} is still `...`: a gap is left open.", "", "Fill in every gap."),
+        )
+    if wanted != name or exercise.several and not exercise.is_class:
+        return (
+            Finding("type", case.variable, value.kind),
+            (
+                f"You returned {value.text}, but {wanted} was wanted.",
+                "",
+                "Return all parts, in this order, in a tuple or list.",
+            ),
         )
     return (
         Finding("type", name, value.kind),
@@ -101,11 +108,12 @@ def changed_inputs(case):
     return (
         Finding("inputs changed", names),
         (
-            f"The result is right, but {names} is not what it was before the call.",
+            f"The result is right, but {names} {'are' if len(changed) > 1 else 'is'} not what "
+            f"{'they were' if len(changed) > 1 else 'it was'} before the call.",
             "Whoever called your function still needs its arrays: the next layer reads the same "
             "memory.",
-            f"Work on a copy, or write an expression that makes a new array (`{changed[0]} - …`, "
-            "not `-=`).",
+            "Work on a copy. `a - b` makes a new array, `a -= b` writes into the old one; "
+            "`reverse`, `pop` and `sort` change a list.",
         ),
     )
 
