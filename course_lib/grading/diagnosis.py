@@ -61,7 +61,7 @@ def _in_number(variable, found):
         return found
     finding, (what, *rest) = found
     said = re.sub(
-        rf"(Your {variable}) (\w+)",
+        rf"([Yy]our {variable}) (\w+)",
         lambda m: f"{m[1]} {_PLURAL.get(m[2], m[2].removesuffix('s'))}",
         what,
     )

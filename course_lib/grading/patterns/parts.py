@@ -50,6 +50,8 @@ def right_but_for_entries(case):
         if any(x is None for x in expected):
             continue
         if all(np.array_equal(m, x) for m, x in zip(masks, expected, strict=True)):
+            if not _telling(case, where, masks):
+                continue
             there = _what_stands_there(case, masks)
             return (
                 Finding("edge", v, where),
@@ -62,6 +64,18 @@ def right_but_for_entries(case):
                 ),
             )
     return None
+
+
+def _telling(case, where, masks):
+    """Whether some right entry is more than the trivial one where the named quantity is 0."""
+    name = where.removeprefix("where ").rsplit(" is ", 1)[0]
+    if name not in case.leaves(case.entries[0]):
+        return True
+    right = [
+        np.broadcast_to(np.asarray(case.leaves(e)[name], dtype=float), e.want.shape)[~m]
+        for e, m in zip(case.entries, masks, strict=True)
+    ]
+    return any(r.any() for r in right)
 
 
 def _where(case):

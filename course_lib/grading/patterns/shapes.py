@@ -86,7 +86,7 @@ def shape(case):
                         f"Your {v} still has an axis too many: {g.shape}, not {w.shape}; its "
                         f"{way} "
                         f"over axis {axis} is right.",
-                        "Every sample used the same variable, so its contributions add up.",
+                        "What several samples or paths contribute to the same thing adds up.",
                         f"Which axis of {g.shape} should not be there any more?",
                     ),
                 )
