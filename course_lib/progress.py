@@ -115,6 +115,14 @@ class Progress:
                 record["passed_answer"] = answer
         self._write(records)
 
+    def forget_sources(self):
+        """Drops the newest code of each exercise; what was earned stays, and how it was solved."""
+        records = self.read()
+        if any("source" in record for record in records.values()):
+            for record in records.values():
+                record.pop("source", None)
+            self._write(records)
+
     def _write(self, records):
         text = json.dumps(
             {"format": FORMAT, "chapter": self.chapter, "exercises": records},
@@ -146,17 +154,20 @@ class Progress:
             )
 
 
-def overview(folder=None):
+def overview(folder=None, warn=lambda sentence: None):
     """A row for every exercise: (chapter, name, title, state, points, max_points, attempts).
 
     state: "passed", "tried" or "open". Points are those stored, shown to the learner; whoever
-    grades judges again.
+    grades judges again. warn: called with a sentence for each file that could not be understood.
     """
     rows = []
     kept = {}
     for item in exercises.load().values():
         if item.chapter not in kept:
-            kept[item.chapter] = Progress(item.chapter, folder).read()
+            chapter = Progress(item.chapter, folder)
+            kept[item.chapter] = chapter.read()
+            if chapter.warning:
+                warn(chapter.warning)
         record = kept[item.chapter].get(item.name, {})
         state = "passed" if record.get("passed") else "tried" if record else "open"
         rows.append(

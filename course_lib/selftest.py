@@ -23,15 +23,18 @@ class Check(NamedTuple):
     mend: str = ""
 
 
-def run():
-    """All checks, as a list of `Check`; a check that fails to run counts as failed."""
+def run(folder=None):
+    """All checks, as a list of `Check`; a check that fails to run counts as failed.
+
+    folder: the work folder, by default the one of this notebook.
+    """
     found = []
     for name, test in (
         ("Python", _python),
         ("packages", _packages),
         ("widgets", _widgets),
         ("data", _data),
-        ("work folder", _work_folder),
+        ("work folder", lambda: _work_folder(folder or work_folder())),
     ):
         try:
             found += test()
@@ -129,8 +132,7 @@ def _data():
     ]
 
 
-def _work_folder():
-    folder = work_folder()
+def _work_folder(folder):
     try:
         there = folder.exists()
         folder.mkdir(parents=True, exist_ok=True)

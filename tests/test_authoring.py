@@ -23,6 +23,7 @@ from course_lib.authoring import (
     read_notebook,
     solved,
     stored_answers,
+    would_lose,
     write_notebook,
 )
 from course_lib.authoring.source import read_parts
@@ -149,6 +150,7 @@ def test_myst_is_turned_into_markdown(course):
         ("\n```{figure} x.png\n```\n", "not a block Jupyter renders"),
         ("\n:::\nloose\n:::\n", "not a block Jupyter renders"),
         ("\n:::{note}\nnever ends\n", "never closed"),
+        ("\n~~~{code-cell}\nx = 1\n", "never closed"),
     ],
 )
 def test_what_jupyter_cannot_show_is_refused_with_its_line(course, body, says):
@@ -162,6 +164,7 @@ def test_what_jupyter_cannot_show_is_refused_with_its_line(course, body, says):
     ("exercise", "says"),
     [
         ("bias_gradeint", "did you mean 'bias_gradient'"),
+        ("nosuch", "no exercise is called 'nosuch'; did you mean '\\w+'.$"),
         ("double", "belongs to chapter 00"),
         ("bias_gradient", "already used in line"),
     ],
@@ -172,6 +175,21 @@ def test_wrong_exercise_names_are_refused_with_their_line(course, exercise, says
     with pytest.raises(SourceError, match=says) as caught:
         build("02", made)
     assert str(caught.value).startswith(f"02_small.md:{number}: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "02_small.md:1: the source is empty"),
+        (b"---\na: 1\n---\n\n", "02_small.md:1: the source is empty"),
+        (b"# Good\n\ncaf\xe9\n", "02_small.md:3: this is not UTF-8 text"),
+    ],
+)
+def test_source_that_cannot_be_read_is_named(course, content, says):
+    made = course()
+    made.sources["02"].write_bytes(content)
+    with pytest.raises(SourceError, match=says):
+        build("02", made)
 
 
 def test_exercise_left_out_is_refused(course):
@@ -297,6 +315,19 @@ def test_widget_views_and_other_volatile_things_are_removed():
     assert cell.outputs[2].traceback == ["<cell> in f"]
 
 
+def test_text_that_came_in_pieces_is_joined():
+    pieces = [("stdout", "a"), ("stdout", "b\n"), ("stderr", "c"), ("stdout", "d")]
+    cell = v4.new_code_cell(
+        "x", outputs=[v4.new_output("stream", name=n, text=t) for n, t in pieces]
+    )
+    clean(v4.new_notebook(cells=[cell]))
+    assert [(o.name, o.text) for o in cell.outputs] == [
+        ("stdout", "ab\n"),
+        ("stderr", "c"),
+        ("stdout", "d"),
+    ]
+
+
 # files -----------------------------------------------------------------------------------------
 
 
@@ -307,6 +338,7 @@ def test_widget_views_and_other_volatile_things_are_removed():
         (b'{\n "cells": [,', "line 2, column"),
         (b"[1, 2]", "not a notebook of format 4"),
         (b'{"worksheets": []}', "not a notebook of format 4"),
+        (b'{"nbformat": 3, "worksheets": []}', "a notebook of format 3; format 4 was wanted"),
         (b"\xff\xfe\x00", "not UTF-8"),
     ],
 )
@@ -370,16 +402,25 @@ def versions(course):
     return copy.deepcopy(one), one, two
 
 
-def test_only_changed_answers_count_as_work(versions):
+def test_only_what_a_learner_wrote_counts_as_work(versions):
     mine, one, two = versions
     assert not holds_work(mine, one)
     assert not holds_work(mine, two)
     cell_of(mine, "bias_gradient-answer").source += "  \n"
-    cell_of(mine, "bias_gradient-check").source = "check(1)"
-    mine.cells.append(v4.new_code_cell("1 + 1"))
+    mine.cells.append(v4.new_code_cell("  "))
+    assert not would_lose(mine, one)
+    assert not would_lose(mine, two)
+    for name, source in (
+        ("bias_gradient-answer", MINE),
+        ("bias_gradient-check", "check(1)"),
+        (mine.cells[-1].id, "1 + 1"),
+    ):
+        changed = copy.deepcopy(mine)
+        cell_of(changed, name).source = source
+        assert holds_work(changed, one)
+    mine.cells[0].source = "# My own title"
     assert not holds_work(mine, one)
-    cell_of(mine, "bias_gradient-answer").source = MINE
-    assert holds_work(mine, one)
+    assert would_lose(mine, one)
 
 
 def test_an_older_starter_is_no_work(versions):
@@ -433,6 +474,7 @@ def test_work_survives_lost_ids_and_copied_cells(versions):
     mine.nbformat_minor = 4
     carried = carry_over(mine, two)
     assert cell_of(carried.notebook, "bias_gradient-answer").source == MINE
+    assert [c.source for c in carried.notebook.cells].count("# The linear layer") == 1
     nbformat.validate(carried.notebook)
 
 

@@ -26,6 +26,7 @@ from course_lib.authoring import (
 from course_lib.cli import main
 from course_lib.grading.verdict import Verdict
 from course_lib.progress import Progress
+from course_lib.widgets.board import progress_board
 from course_lib.widgets.plain import block
 
 ITEMS = exercises.of_chapter("02")
@@ -52,6 +53,7 @@ print("answers()")
 ```
 """
 )
+QUESTION = next(item.name for item in ITEMS if item.kind != "code")
 MINE = "def bias_gradient(dY):\n    return dY.sum(axis=0)  # mine"
 
 
@@ -83,6 +85,10 @@ def answer(path, source=MINE, exercise="bias_gradient"):
     notebook = read_notebook(path)
     next(c for c in notebook.cells if c.id == f"{exercise}-answer").source = source
     write_notebook(path, notebook)
+
+
+def change(notebook, name, source):
+    next(c for c in notebook.cells if c.id == name).source = source
 
 
 def answered(path, exercise="bias_gradient"):
@@ -140,14 +146,14 @@ def test_notebook_of_another_course_is_refused(course, capsys, tmp_path):
 
 
 def test_unexpected_errors_are_one_line_too(course, capsys, monkeypatch):
-    monkeypatch.setattr("course_lib.cli.app.progress.overview", lambda folder: 1 / 0)
+    monkeypatch.setattr("course_lib.cli.app.progress.overview", lambda *_: 1 / 0)
     assert main(["progress"]) == 1
     err = capsys.readouterr().err
     assert err == "course: unexpected ZeroDivisionError: division by zero\n"
 
 
 def test_interrupt_exits_130_quietly(course, capsys, monkeypatch):
-    def interrupted(folder):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("course_lib.cli.app.progress.overview", interrupted)
@@ -166,7 +172,7 @@ def test_help_and_version(capsys):
 
 
 def test_build_check_lists_what_differs(course, place, capsys):
-    assert main(["build", "--check"]) == 0
+    assert main(["build", "2", "--check"]) == 0
     notebook = read_notebook(place)
     notebook.cells[0].source = "# Other"
     write_notebook(place, notebook)
@@ -177,6 +183,7 @@ def test_build_check_lists_what_differs(course, place, capsys):
     err = capsys.readouterr().err
     assert "02_small.ipynb: the source of cell" in err
     assert "03_stray.ipynb has no source" in err
+    assert "chapter 01 has exercises, but no source in chapters/source" in err
     assert place.read_bytes() == before
     place.unlink()
     assert main(["build", "2", "--check"]) == 1
@@ -193,6 +200,67 @@ def test_build_leaves_work_alone_unless_forced(course, place, capsys):
     (copy,) = saved(course)
     assert answered(copy) == MINE
     assert str(copy) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("work", ["own", "check"])
+def test_build_leaves_own_cells_and_changed_check_cells_alone(course, place, capsys, work):
+    notebook = read_notebook(place)
+    if work == "own":
+        notebook.cells.insert(2, v4.new_markdown_cell("mine"))
+    else:
+        change(notebook, f"{QUESTION}-check", f'ask("{QUESTION}", answer="b")')
+    write_notebook(place, notebook)
+    before = place.read_bytes()
+    assert main(["build"]) == 1
+    assert "holds your work" in capsys.readouterr().err
+    assert place.read_bytes() == before
+    assert main(["build", "--force"]) == 0
+    assert [copy.read_bytes() for copy in saved(course)] == [before]
+
+
+def test_build_keeps_a_copy_of_edited_text_and_stored_answers(course, place):
+    fresh = place.read_bytes()
+    notebook = read_notebook(place)
+    notebook.cells[0].source = "# My own title"
+    write_notebook(place, notebook)
+    assert main(["build"]) == 0
+    assert [read_notebook(c).cells[0].source for c in saved(course)] == ["# My own title"]
+    assert place.read_bytes() == fresh
+    notebook = read_notebook(place)
+    stored = v4.new_output("stream", text=block({"02": {QUESTION: [["1", 2]]}}))
+    notebook.cells[-1].outputs = [stored]
+    write_notebook(place, notebook)
+    assert main(["build"]) == 0
+    assert len(saved(course)) == 2
+
+
+def test_build_of_a_changed_source_bothers_nobody(course, place):
+    text = SOURCE.replace("# The linear layer", "# Second edition")
+    course.sources["02"].write_text(text, encoding="utf-8")
+    assert main(["build"]) == 0
+    assert read_notebook(place).cells[0].source == "# Second edition"
+    assert saved(course) == []
+
+
+def test_build_names_a_damaged_notebook(course, place, capsys):
+    place.write_text("{", encoding="utf-8")
+    assert main(["build"]) == 1
+    assert "JSON breaks at line 1, column 2 (--force replaces it" in capsys.readouterr().err
+    assert main(["build", "--force"]) == 0
+    assert [c.read_text() for c in saved(course)] == ["{"]
+
+
+def test_source_without_a_number_is_named(course, capsys):
+    (course.chapters / "source" / "draft.md").write_text("# Draft", encoding="utf-8")
+    assert main(["build"]) == 1
+    assert capsys.readouterr().err.endswith("draft.md is not called NN_name.md\n")
+
+
+@pytest.mark.parametrize("command", ["build", "update"])
+def test_course_without_sources_says_so(course, capsys, command):
+    course.sources["02"].unlink()
+    assert main([command]) == 1
+    assert "holds no chapter" in capsys.readouterr().err
 
 
 def test_build_says_which_line_is_wrong(course, place, capsys):
@@ -222,10 +290,12 @@ def test_reset_gives_the_built_notebook_and_keeps_a_copy(course, place, capsys):
 
 
 def test_reset_forgets_progress_when_told(course, capsys):
-    Progress("02", course.work).save(Verdict("bias_gradient", "passed", 2, 2, "Right."))
+    verdict = Verdict("bias_gradient", "passed", 2, 2, "Right.")
+    Progress("02", course.work).save(verdict, source=MINE)
+    record = (course.work / "ch02.json").read_bytes()
     assert main(["reset", "02", "--yes", "--progress"]) == 0
     assert not (course.work / "ch02.json").exists()
-    assert any(p.suffix == ".json" for p in saved(course))
+    assert [p.read_bytes() for p in saved(course) if p.suffix == ".json"] == [record]
 
 
 def test_reset_takes_what_git_has_where_the_chapter_cannot_run(course, place, monkeypatch, capsys):
@@ -262,6 +332,30 @@ def test_progress_table(course, capsys):
     row = next(line for line in out.splitlines() if "Gradient of the bias" in line)
     assert row.split()[-3:] == ["passed", "2/2", "1"]
     assert f"1 of {len(exercises.load())} exercises passed, 2 of " in out
+
+
+def test_progress_says_that_a_file_is_broken(course, capsys):
+    course.work.mkdir()
+    (course.work / "ch02.json").write_text("{", encoding="utf-8")
+    assert main(["progress"]) == 0
+    assert "The progress file of chapter 02 could not be understood" in capsys.readouterr().out
+
+
+def test_board_says_that_a_file_is_broken(work_folder):
+    work_folder.mkdir()
+    (work_folder / "ch02.json").write_text("{", encoding="utf-8")
+    assert progress_board().text().endswith("A new one has been begun.")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reports a closed pipe in other words")
+def test_reader_may_stop_reading(course):
+    command = [sys.executable, "-c", "from course_lib.cli import main; raise SystemExit(main())"]
+    with subprocess.Popen(
+        [*command, "progress"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (0, b"")
 
 
 # update ----------------------------------------------------------------------------------------
@@ -345,6 +439,87 @@ def test_update_restores_answers_from_progress(course, place, capsys):
     assert "up to date" in capsys.readouterr().out
 
 
+def test_reset_is_not_undone_by_update(course, place, capsys):
+    verdict = Verdict("bias_gradient", "passed", 2, 2, "Right.")
+    Progress("02", course.work).save(verdict, source=MINE)
+    answer(place)
+    assert main(["reset", "2", "--yes"]) == 0
+    fresh = place.read_bytes()
+    assert main(["update"]) == 0
+    assert "up to date" in capsys.readouterr().out
+    assert place.read_bytes() == fresh
+    record = Progress("02", course.work).record("bias_gradient")
+    assert (record["passed"], record["passed_source"]) == (True, MINE)
+
+
+def test_update_restores_a_deleted_notebook_with_its_answers(course, place, capsys):
+    verdict = Verdict("bias_gradient", "passed", 2, 2, "Right.")
+    Progress("02", course.work).save(verdict, source=MINE)
+    place.unlink()
+    assert main(["update"]) == 0
+    assert "new; 1 answer restored from your progress" in capsys.readouterr().out
+    assert answered(place) == MINE
+
+
+def test_update_keeps_answers_in_check_cells_and_names_changed_texts(
+    course, place, tmp_path, capsys
+):
+    newer(course, tmp_path / "newer")
+    notebook = read_notebook(place)
+    given = f'ask("{QUESTION}", answer="b")'
+    change(notebook, f"{QUESTION}-check", given)
+    notebook.cells[0].source = "# My own title"
+    write_notebook(place, notebook)
+    assert main(["update", "--from", "newer"]) == 0
+    out = capsys.readouterr().out
+    assert f"1 answer carried over ({QUESTION})" in out
+    assert "1 cell of the chapter's text that you changed is only in the old version" in out
+    notebook = read_notebook(place)
+    assert given in [c.source for c in notebook.cells]
+    assert notebook.cells[0].source == "# The linear layer, second edition"
+    assert [read_notebook(c).cells[0].source for c in saved(course)] == ["# My own title"]
+    assert main(["update", "--from", "newer"]) == 0
+    assert main(["update"]) == 0
+    assert "up to date" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("broken", ["mine", "new"])
+def test_damaged_notebook_stops_an_update_before_it_begins(course, place, tmp_path, capsys, broken):
+    notebook = newer(course, tmp_path / "newer")
+    chapters = tmp_path / "newer" / "chapters"
+    write_notebook(chapters / "01_first.ipynb", notebook)
+    write_notebook(course.chapters / "01_first.ipynb", v4.new_notebook())
+    first = (course.chapters / "01_first.ipynb").read_bytes()
+    target = place if broken == "mine" else chapters / "02_small.ipynb"
+    target.write_text("{", encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "newer.zip", "w") as archive:
+        for file in (tmp_path / "newer").rglob("*.*"):
+            archive.write(file, f"course-main/{file.relative_to(tmp_path / 'newer')}")
+    assert main(["update", "--from", "newer.zip"]) == 2
+    err = capsys.readouterr().err
+    if broken == "mine":
+        assert "`course reset 02` puts a fresh one in place (a copy of yours is kept)" in err
+    else:
+        assert err.startswith(
+            f"course: newer.zip: {os.path.join('course-main', 'chapters', '02_small.ipynb')} "
+        )
+    assert (course.chapters / "01_first.ipynb").read_bytes() == first
+    assert "second edition" not in course.sources["02"].read_text(encoding="utf-8")
+    assert saved(course) == []
+
+
+def test_corrupt_zip_is_named_with_its_member(course, tmp_path, capsys):
+    path = tmp_path / "newer.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("chapters/02_small.ipynb", "0123456789" * 9)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"0123456789", b"0123456780", 1))
+    assert main(["update", "--from", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert "newer.zip is damaged or locked, at chapters/02_small.ipynb: Bad CRC-32" in err
+    assert err.count("\n") == 1
+
+
 # check, solve, doctor ----------------------------------------------------------------------------
 
 
@@ -373,6 +548,23 @@ def test_check_names_the_mistake_and_counts(course, tmp_path, capsys):
     assert rows["bias_gradient"]["message"].startswith("Your db is the right one divided by N")
     assert rows["linear_forward"]["state"] == "passed"
     assert rows["weight_gradient"]["state"] == "missing"
+
+
+def test_check_names_the_answer_with_a_syntax_error(course, tmp_path, capsys):
+    file = notebook_of(tmp_path / "x.ipynb", "def bias_gradient(dY):\n    return dY.sum(axis=0")
+    assert main(["check", file, "--json"]) == 1
+    out = capsys.readouterr().out
+    words = "a syntax error in line 2: '(' was never closed"
+    assert json.loads(out)["remarks"] == [f"Cell 1 has {words}"]
+    row = rows_of(out)["bias_gradient"]
+    assert (row["state"], row["message"]) == ("error", f"bias_gradient has {words}")
+
+
+def test_check_refuses_an_older_format(course, tmp_path, capsys):
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [], "cells": []}
+    (tmp_path / "02_old.ipynb").write_text(json.dumps(old), encoding="utf-8")
+    assert main(["check", "02_old.ipynb"]) == 2
+    assert "02_old.ipynb is a notebook of format 3; format 4" in capsys.readouterr().err
 
 
 def test_check_passes_a_solved_chapter_with_its_stored_answers(course, tmp_path, capsys):
@@ -481,14 +673,21 @@ def test_solve_writes_where_told_and_never_over_a_file(course, tmp_path, capsys)
     assert read_notebook(target).cells
 
 
+def test_doctor_looks_at_the_work_folder_of_the_course(course, capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv("COURSE_WORK")
+    main(["doctor"])
+    out = "".join(capsys.readouterr().out.split())
+    assert f"In{tmp_path / 'chapters' / 'work'}." in out
+
+
 def test_doctor_names_the_mend(capsys, monkeypatch):
     from course_lib import selftest
 
     good = selftest.Check("Python", True, "3.11", "")
-    monkeypatch.setattr(selftest, "run", lambda: [good])
+    monkeypatch.setattr(selftest, "run", lambda folder: [good])
     assert main(["doctor"]) == 0
     bad = selftest.Check("widgets", False, "no front end", "pip install ipywidgets")
-    monkeypatch.setattr(selftest, "run", lambda: [good, bad])
+    monkeypatch.setattr(selftest, "run", lambda folder: [good, bad])
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "FAILED" in out

@@ -1,5 +1,6 @@
 """From a chapter's source to its notebook: cells, ids and metadata, without running anything."""
 
+import difflib
 import hashlib
 import re
 from collections import Counter
@@ -25,6 +26,11 @@ def digest(text):
     """A short fingerprint of a text that ignores white space at the ends of lines."""
     text = "\n".join(line.rstrip() for line in text.strip().splitlines())
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def cell_digest(cell):
+    """The fingerprint with which the id of an author's cell begins."""
+    return digest(f"{cell.cell_type}\n{cell.source}")
 
 
 def build(chapter, course=None):
@@ -78,10 +84,10 @@ def _items(chapter, path, parts):
             continue
         name = part.text
         if name not in known:
-            try:
-                exercises.find(name)
-            except KeyError as error:
-                raise SourceError(path, part.line, error.args[0]) from None
+            names = [item.name for item in exercises.of_chapter(chapter)] or list(known)
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0)[0]
+            message = f"no exercise is called {name!r}; did you mean {near!r}?"
+            raise SourceError(path, part.line, message)
         if known[name].chapter != chapter:
             raise SourceError(
                 path,
@@ -107,9 +113,11 @@ def _items(chapter, path, parts):
 
 def _author_cell(kind, text, metadata, seen):
     make = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell, "raw": v4.new_raw_cell}
-    base = digest(f"{kind}\n{text}")
+    cell = make[kind](text, metadata=dict(metadata))
+    base = cell_digest(cell)
     seen[base] += 1
-    return make[kind](text, id=f"{base}-{seen[base]}", metadata=dict(metadata))
+    cell.id = f"{base}-{seen[base]}"
+    return cell
 
 
 def _cell(item, role, source, **more):

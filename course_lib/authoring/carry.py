@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nbformat import v4
 
 from course_lib import exercises
-from course_lib.authoring.build import digest
+from course_lib.authoring.build import cell_digest, digest
 
 _HEADING = (
     "## Answers from an earlier version\n\nThis version of the chapter no longer asks for "
@@ -21,16 +21,26 @@ def _course(cell):
     return found if isinstance(found, dict) else {}
 
 
-def answer_cells(notebook):
-    """{exercise: its answer cell}, known by the cell's id or, where ids are lost, its metadata."""
+def _cells_of(notebook, role):
+    """{exercise: its cell}, known by the cell's id or, where ids are lost, its metadata."""
     code = [c for c in notebook.cells if c.cell_type == "code"]
     found = {
-        c["id"].removesuffix("-answer"): c for c in code if c.get("id", "").endswith("-answer")
+        c["id"].removesuffix(f"-{role}"): c for c in code if c.get("id", "").endswith(f"-{role}")
     }
     for cell in code:
-        if _course(cell).get("role") == "answer":
+        if _course(cell).get("role") == role:
             found.setdefault(_course(cell).get("exercise"), cell)
     return found
+
+
+def answer_cells(notebook):
+    """{exercise: its answer cell}."""
+    return _cells_of(notebook, "answer")
+
+
+def check_cells(notebook):
+    """{exercise: its check cell}."""
+    return _cells_of(notebook, "check")
 
 
 def _is_work(cell, starter):
@@ -49,9 +59,48 @@ def worked_on(notebook, built):
     }
 
 
+def changed_checks(notebook):
+    """{exercise: check cell} of those which say more than a build writes, as an answer does."""
+    return {
+        name: cell
+        for name, cell in check_cells(notebook).items()
+        if cell.source.strip() not in (f"check({name})", f'ask("{name}")', "")
+    }
+
+
+def added_cells(notebook, built):
+    """The cells that the learner added, but for empty ones."""
+    known = {id(c) for find in (answer_cells, check_cells) for c in find(notebook).values()}
+    places = {c.id for c in built.cells}
+    return [
+        c
+        for c in notebook.cells
+        if is_own(c)
+        and id(c) not in known
+        and c.source.strip()
+        and (c.get("id") or f"{cell_digest(c)}-1" not in places)  # an author's that lost its id
+    ]
+
+
+def changed_texts(notebook):
+    """The author's cells that were edited in the notebook: their ids are of what they said."""
+    return [
+        c
+        for c in notebook.cells
+        if re.fullmatch(r"[0-9a-f]{10}-\d+", c.get("id", "")) and c.id[:10] != cell_digest(c)
+    ]
+
+
 def holds_work(notebook, built):
-    """Whether a learner has changed an answer cell of the notebook."""
-    return bool(worked_on(notebook, built))
+    """Whether a learner has changed an answer or check cell, or added a cell that is not empty."""
+    return bool(
+        worked_on(notebook, built) or changed_checks(notebook) or added_cells(notebook, built)
+    )
+
+
+def would_lose(notebook, built):
+    """Whether a build put in place of the notebook would lose anything that a person wrote."""
+    return bool(holds_work(notebook, built) or changed_texts(notebook) or stored_answers(notebook))
 
 
 def stored_answers(notebook):
@@ -91,6 +140,7 @@ class Carried:
     restored: list = field(default_factory=list)  # taken from the progress file
     orphans: list = field(default_factory=list)  # answers to exercises that are no more
     added: int = 0  # cells of the learner's own
+    replaced: int = 0  # edited cells of the chapter's, which the new version does not take over
 
     def __str__(self):
         said = [
@@ -114,7 +164,7 @@ def carry_over(old, new, records=None):
     when the notebooks were replaced. Cells that the learner added stay behind the cell they
     followed. Returns a `Carried`.
     """
-    result = Carried(copy.deepcopy(new))
+    result = Carried(copy.deepcopy(new), replaced=len(changed_texts(old)))
     targets, work = answer_cells(result.notebook), worked_on(old, new)
     for name, cell in work.items():
         if name not in targets:
@@ -128,6 +178,14 @@ def carry_over(old, new, records=None):
             if isinstance(source, str) and _is_work(v4.new_code_cell(source), target.source):
                 target.source = source.rstrip("\n")
                 result.restored.append(name)
+    checks = check_cells(result.notebook)
+    for name, cell in changed_checks(old).items():
+        if name not in checks:
+            result.replaced += 1
+            continue
+        checks[name].source = cell.source
+        if name not in result.answers:
+            result.answers.append(name)
     _carry_answers_block(old, result.notebook)
     _insert_added(old, result)
     if result.orphans:
@@ -152,11 +210,11 @@ def _carry_answers_block(old, new):
 def _insert_added(old, result):
     cells = result.notebook.cells
     places = {c.id: i for i, c in enumerate(cells)}
-    answers, anchor, added = {id(c) for c in answer_cells(old).values()}, -1, {}
+    own, anchor, added = {id(c) for c in added_cells(old, result.notebook)}, -1, {}
     for cell in old.cells:
-        if cell.get("id") in places:
-            anchor = places[cell.id]
-        elif id(cell) not in answers and is_own(cell) and cell.source.strip():
+        if _identity(cell) in places:
+            anchor = places[_identity(cell)]
+        elif id(cell) in own:
             added.setdefault(anchor, []).append(_own(cell, result.added))
             result.added += 1
     for place in sorted(added, reverse=True):
@@ -170,6 +228,16 @@ def _own(cell, number):
     if not own.get("id") or not is_own(own):
         own["id"] = f"own-{number}-{digest(own.source)}"
     return own
+
+
+def _identity(cell):
+    """The cell's id, or where ids are lost the one that a build would give it."""
+    course = _course(cell)
+    if course.get("exercise"):
+        lost = f"{course['exercise']}-{course.get('role')}"
+    else:
+        lost = f"{cell_digest(cell)}-1"
+    return cell.get("id") or lost
 
 
 def is_own(cell):

@@ -94,6 +94,11 @@ def read_notebook(path):
             f"{path} is not a notebook, or a damaged one: its JSON breaks at line "
             f"{error.lineno}, column {error.colno}"
         ) from None
+    if isinstance(content, dict) and content.get("nbformat", 4) != 4:
+        raise UsageError(
+            f"{path} is a notebook of format {content['nbformat']}; format 4 was wanted, "
+            "which Jupyter writes when it opens and saves the file"
+        )
     cells = content.get("cells") if isinstance(content, dict) else None
     if not isinstance(cells, list) or not all(_is_cell(c) for c in cells):
         raise UsageError(f"{path} is JSON, but not a notebook of format 4 with a list of cells")

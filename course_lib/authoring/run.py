@@ -89,7 +89,19 @@ def clean(notebook):
                 output.data.pop(_WIDGETS, None)
             if output.output_type == "error":
                 output.traceback = [_without_paths(line) for line in output.traceback]
-        cell.outputs = [o for o in cell.outputs if o.get("data", True)]
+        cell.outputs = _joined(o for o in cell.outputs if o.get("data", True))
+
+
+def _joined(outputs):
+    """The outputs, with a text that came in several pieces as one: its cuts are chance."""
+    joined = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == last.get("output_type") == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _without_paths(text):

@@ -48,10 +48,18 @@ class Part:
 
 def read_parts(path):
     """The parts of a source file, in order. Raises SourceError."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SourceError(path, line, "this is not UTF-8 text") from None
     if lines and lines[0] == "---" and "---" in lines[1:]:
         header = lines.index("---", 1) + 1  # for jupytext's editors; nothing of it belongs in the
         lines[:header] = [""] * header  # notebook, and blank lines keep the numbering
+    if not any(line.strip() for line in lines):
+        raise SourceError(path, 1, "the source is empty")
+    for _ in _blocks(path, lines, 1):  # jupytext takes a fence that is never closed as it comes
+        pass
     try:
         notebook = myst_to_notebook("\n".join(lines), add_source_map=True)
     except MystMetadataParsingError as error:

@@ -23,9 +23,11 @@ from course_lib.authoring import (
     holds_work,
     read_notebook,
     solved,
+    would_lose,
     write_notebook,
 )
 from course_lib.cli import judging, updating
+from course_lib.cli.updating import some_chapters
 
 app = typer.Typer(
     name="course",
@@ -50,6 +52,8 @@ def run(arguments=None):
         return _fail(error, error.exit_code)
     except typer.Abort:
         return _fail("cancelled; nothing was changed", 1)
+    except SystemExit:  # typer's, where the reader of a pipe, such as `head`, has seen enough
+        return 0
     except OSError as error:
         what = f": {error.filename}" if error.filename else ""
         return _fail(f"{error.strerror or error}{what}", 1)
@@ -81,7 +85,10 @@ def _show(title, columns, rows):
     for row in rows:
         table.add_row(*map(str, row))
     width = None if sys.stdout.isatty() else 120
-    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as shown:  # rich would exit by itself when a pipe is closed
+        console.print(table)
+    _say(shown.get().rstrip("\n") + "\n")
 
 
 @app.callback(invoke_without_command=True)
@@ -107,21 +114,29 @@ def build_command(
 ):
     """Builds chapters from chapters/source: all of them, or those named."""
     course = Course.find()
-    names = [course.chapter(c) for c in chapters or course.sources]
+    names = [course.chapter(c) for c in chapters or some_chapters(course)]
     built = {name: build(name, course) for name in names}
     problems = []
     for name, notebook in built.items():
         path = course.notebook(name)
-        if check:
-            problems += _compare(path, notebook)
-        elif path.exists() and not force and holds_work(read_notebook(path), notebook):
-            problems.append(
-                f"{path.name} holds your work and was left alone (--force replaces it "
-                "and keeps a copy)"
-            )
-        else:
-            _build(course, path, notebook)
+        try:
+            if check:
+                problems += _compare(path, notebook)
+            elif path.exists() and not force and holds_work(read_notebook(path), notebook):
+                problems.append(
+                    f"{path.name} holds your work and was left alone (--force replaces it "
+                    "and keeps a copy)"
+                )
+            else:
+                _build(course, path, notebook)
+        except UsageError as error:  # a damaged notebook does not keep the others from being built
+            problems.append(f"{error} (--force replaces it and keeps a copy)")
     if check and not chapters:
+        without = {item.chapter for item in exercises.load().values()} - course.sources.keys()
+        problems += [
+            f"chapter {chapter} has exercises, but no source in chapters/source"
+            for chapter in sorted(without)
+        ]
         known = {course.notebook(name).name for name in course.sources}
         problems += [
             f"{path.name} has no source"
@@ -146,7 +161,7 @@ def _build(course, path, notebook):
     copy = ""
     if path.exists():
         try:
-            keep = holds_work(read_notebook(path), notebook)
+            keep = would_lose(read_notebook(path), notebook)
         except UsageError:
             keep = True
         copy = f"; the version before is {course.save_copy(path)}" if keep else ""
@@ -157,7 +172,8 @@ def _build(course, path, notebook):
 @app.command("progress")
 def progress_command():
     """Shows what is done in each chapter, and the points."""
-    rows = progress.overview(Course.find().work)
+    warnings = []
+    rows = progress.overview(Course.find().work, warnings.append)
     _show(
         "Your progress",
         ("chapter", "exercise", "state", "points", "attempts"),
@@ -171,6 +187,8 @@ def progress_command():
         f"{passed} of {len(rows)} exercises passed, {sum(r[4] for r in rows)} of "
         f"{sum(r[5] for r in rows)} points."
     )
+    for warning in warnings:
+        _say(warning)
 
 
 @app.command()
@@ -202,6 +220,8 @@ def reset(
     if forget and record.exists():
         _say(f"your progress is kept as {course.save_copy(record)}")
         record.unlink()
+    else:
+        progress.Progress(chapter, course.work).forget_sources()  # or `update` would put them back
     _say(f"{path.name} is fresh again")
 
 
@@ -291,7 +311,11 @@ def doctor():
     """Checks this installation and says how to mend what is missing."""
     from course_lib import selftest  # on use: it looks at every package there is
 
-    checks = selftest.run()
+    try:
+        folder = Course.find().work
+    except UsageError:  # it can still tell whether the packages are there
+        folder = None
+    checks = selftest.run(folder)
     _show(
         "This installation",
         ("check", "state", "detail"),

@@ -1,5 +1,6 @@
 """Judges a notebook's exercises from the terminal: runs it in a kernel and collects verdicts."""
 
+import ast
 import json
 import re
 import tempfile
@@ -97,7 +98,7 @@ def _answers(path):
 
 def _run(notebook, folder, chapter, work, timeout):
     """({exercise: [state, points, message]}, remarks) from a fresh kernel."""
-    remarks, errors, written = [], [], work / "verdicts.json"
+    remarks, errors, broken, written = [], [], {}, work / "verdicts.json"
     scratch = v4.new_notebook(cells=[])
     with kernel(
         scratch,
@@ -123,6 +124,10 @@ def _run(notebook, folder, chapter, work, timeout):
                 error = run(cell.source, timeout)
                 if error is None or "raises-exception" in cell.metadata.get("tags", []):
                     continue
+                if words := _syntax_error(error, cell.source):
+                    remarks.append(f"Cell {number} has {words}")
+                    broken |= {name: f"{name} has {words}" for name in _defined(cell)}
+                    continue
                 if error["ename"] != _TIMEOUT:
                     remarks.append(f"Cell {number} raised {_words(error)}")
                     continue
@@ -141,7 +146,30 @@ def _run(notebook, folder, chapter, work, timeout):
         except DeadKernelError:
             remarks.append("The kernel died while the notebook ran or was judged.")
         verdicts = json.loads(written.read_text(encoding="utf-8")) if written.exists() else {}
+    for name, message in broken.items():
+        if verdicts.get(name, ["missing"])[0] == "missing":
+            verdicts[name] = ["error", 0, message]
     return verdicts, remarks
+
+
+def _syntax_error(error, source):
+    """ "a syntax error in line 2: …" of what a cell raised; "" where it raised something else."""
+    if error["ename"] not in ("SyntaxError", "IndentationError", "TabError"):
+        return ""
+    # The name in brackets is of a file that Jupyter makes up for the cell.
+    found = re.fullmatch(r"(.*) \(.*, line (\d+)\)", error["evalue"], re.S)
+    message, line = found.groups() if found else (error["evalue"], "?")
+    if message == "incomplete input":  # IPython's words; Python's own say what is not closed
+        try:
+            ast.parse(source)
+        except SyntaxError as own:
+            message, line = own.msg, own.lineno
+    return f"a syntax error in line {line}: {message}"
+
+
+def _defined(cell):
+    """The names of the functions and classes that a cell of broken Python begins to define."""
+    return re.findall(r"^(?:def|class)\s+(\w+)", cell.source, re.M)
 
 
 def _words(error):

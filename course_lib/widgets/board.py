@@ -13,7 +13,8 @@ SYMBOLS = {"passed": "✓", "tried": "…", "open": "○"}
 
 def progress_board():
     """The card of everything there is to do, by chapter, with points and state."""
-    return Board(progress.overview())
+    warnings = []
+    return Board(progress.overview(warn=warnings.append), warnings)
 
 
 def self_test():
@@ -22,13 +23,15 @@ def self_test():
 
 
 class Board(Card):
-    """All exercises by chapter. rows: as `course_lib.progress.overview` gives them."""
+    """All exercises by chapter. rows, warnings: as `course_lib.progress.overview` gives them."""
 
-    def __init__(self, rows):
+    def __init__(self, rows, warnings=()):
+        self.warnings = warnings
         self.chapters = [(c, list(group)) for c, group in groupby(rows, key=lambda r: r[0])]
         self.total = self._sums(rows)
         super().__init__("Your progress", [HTML("".join(map(self._chapter_html, self.chapters)))])
         self._set_head(f'<span class="bp-note">{self.total[3]}</span>')
+        self._set_result("".join(f"<p>{escape(words)}</p>" for words in warnings))
 
     @staticmethod
     def _sums(rows):
@@ -65,7 +68,7 @@ class Board(Card):
                 f"  {SYMBOLS[state]} {state:<6} {points}/{most}  {title} ({name})"
                 for _, name, title, state, points, most, _ in rows
             ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.warnings])
 
 
 class SelfTest(Card):

@@ -198,7 +198,8 @@ class ExerciseCard(Card):
 
     def help_text(self, call):
         """How to get at hints and solution in code, for where buttons can't be clicked."""
-        hints = f"print({call}.hint(1)) to hint({len(self.item.hints)})" if self.item.hints else ""
+        most = len(self.item.hints)
+        hints = f"print({call}.hint(1))" + (f" to hint({most})" if most > 1 else "") if most else ""
         solution = f"print({call}.solution())" if self.solution() else ""
         ways = [f"{what}: {way}" for what, way in (("Hints", hints), ("Solution", solution)) if way]
         return "; ".join(ways)

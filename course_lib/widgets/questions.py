@@ -179,7 +179,9 @@ def _unit(item):
 class NumberCard(QuestionCard):
     """One number, judged on Enter or Check."""
 
-    example = "0.5"
+    @property
+    def example(self):
+        return "3" if self.item.count else "0.5"
 
     def __init__(self, item, given=None):
         self.field = _number_field("Your answer", self._entered)
@@ -302,7 +304,7 @@ class PredictCard(QuestionCard):
 
     @property
     def example(self):
-        return '"a"' if self.item.options else "0.5"
+        return '"a"' if self.item.options else "3" if self.item.count else "0.5"
 
     def controls(self):
         if not self.item.options:
