@@ -1191,6 +1191,16 @@ def _explain_descent(probe, outcome, wanted):
         for words, (form, why, look) in forms.items()
         if np.allclose(steps, form, rtol=1e-7, atol=1e-12)
     ]
+    if np.allclose(got[1:], want[:-1], rtol=1e-7, atol=1e-12):
+        what = "Your points hold x0 twice, and everything after it comes one place too late."
+        why = "x0 stands alone at the beginning; the first step leads to the next point."
+        look = "Is a point stored before or after its step?"
+        found.append((Finding("step", "points", "x0 twice"), (what, why, look)))
+    if np.allclose(got[1:], got[0] - rate * slopes[:-1], rtol=1e-7, atol=1e-12):
+        what = "Each of your points is x0 less a step; it does not start from the point before it."
+        why = "A step leads on from where the last one ended."
+        look = "Which point does the update subtract from?"
+        found.append((Finding("step", "points", "from x0"), (what, why, look)))
     usable = slopes[:-1] != 0
     ratios = steps[usable] / (-rate * slopes[:-1][usable])
     for c in (2, 0.5, -2, -0.5):
