@@ -232,21 +232,27 @@ def _(x, y):
 # A chain with an upstream gradient ----------------------------------------------------------------
 
 
-def _upstream_and_x(rng):
-    def pair(*shape):
-        return rng.normal(size=shape), rng.uniform(-1.5, 1.5, size=shape)
+def _elementwise_cases(rng, draw, special):
+    """(upstream, input) in many shapes. draw: makes inputs of a shape. special: inputs to try."""
 
-    with_zero = pair(6)
-    with_zero[1][2] = 0.0
-    with_zero[0][4] = 0.0
+    def pair(*shape):
+        return rng.normal(size=shape), draw(shape)
+
+    upstream, inputs = pair(8)
+    inputs[: len(special)] = special
+    upstream[-2] = 0.0
     return [
         Call(pair(7)),
-        Call(with_zero),
+        Call((upstream, inputs)),
         Call(pair(5)),
         Call(pair(3, 4), "2-D arrays"),
         Call(pair(5, 5), "2-D arrays"),
         Call(pair(1), "arrays of a single entry"),
     ]
+
+
+def _upstream_and_x(rng):
+    return _elementwise_cases(rng, lambda shape: rng.uniform(-1.5, 1.5, size=shape), [0.0])
 
 
 @exercise(
@@ -752,19 +758,8 @@ def _(upstream, x):
 
 
 def _upstream_and_z(rng):
-    def pair(*shape):
-        return rng.normal(size=shape), rng.normal(size=shape) * 2
-
-    wide = pair(8)
-    wide[1][:5] = [0.0, 12.0, -12.0, 20.0, -20.0]
-    return [
-        Call(pair(7)),
-        Call(wide),
-        Call(pair(5)),
-        Call(pair(3, 4), "2-D arrays"),
-        Call(pair(5, 5), "2-D arrays"),
-        Call(pair(1), "arrays of a single entry"),
-    ]
+    special = [0.0, 12.0, -12.0, 20.0, -20.0]
+    return _elementwise_cases(rng, lambda shape: rng.normal(size=shape) * 2, special)
 
 
 @exercise(

@@ -57,7 +57,7 @@ def diagnose(case):
 
 def _in_number(variable, found):
     """The same finding with verbs in the plural where the variable is one ("Your points are")."""
-    if variable not in ("points", "parameters"):
+    if not re.search(r"\w[^s]s$", variable or ""):
         return found
     finding, (what, *rest) = found
     said = re.sub(

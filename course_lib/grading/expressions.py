@@ -37,6 +37,14 @@ def close(got, want):
     return bool(np.allclose(got, want, rtol=RTOL, atol=1e-11 * scale, equal_nan=True))
 
 
+def broadcasts_to(a, shape):
+    """Whether an array can be repeated to this shape."""
+    try:
+        return np.broadcast_to(np.asarray(a), shape).shape == shape
+    except ValueError:
+        return False
+
+
 def factor_between(got, base):
     """c with got = c * base, or None where there is no such number (or base is 0 throughout)."""
     if got.shape != base.shape or not np.isfinite(got).all() or not np.isfinite(base).all():
@@ -167,7 +175,7 @@ def _fitting(rows, target):
     return np.where(usable & (c != 0) & ~off.any(axis=1), c, np.nan)
 
 
-def find_elementwise(leaves, targets, banned=(), totals=True):
+def find_elementwise(leaves, targets, totals=True):
     """(expression, factor words) in at most two leaves, entry by entry, or None."""
     columns, target = _stack([_plain(one) for one in leaves], targets, totals)
     if not columns or target.size < 4 or not np.isfinite(target).all() or not target.any():
@@ -175,11 +183,7 @@ def find_elementwise(leaves, targets, banned=(), totals=True):
     with np.errstate(all="ignore"):
         names, rows = _candidates(columns)
         fits = _fitting(rows, target)
-    hits = [
-        (abs(c - 1) > 1e-7, k)
-        for k, c in enumerate(fits)
-        if np.isfinite(c) and names[k] not in banned
-    ]
+    hits = [(abs(c - 1) > 1e-7, k) for k, c in enumerate(fits) if np.isfinite(c)]
     if not hits:
         return None
     k = min(hits)[1]
@@ -294,7 +298,7 @@ def _products(first, shape):
     for u, leaf, f, value in ones:
         if value.shape == shape:
             yield u, ((leaf, f),)
-        elif value.ndim and value.size > 1 and _broadcasts(value, shape):
+        elif value.ndim and value.size > 1 and broadcasts_to(value, shape):
             yield f"{u} in every row", ((leaf, f),)
     pairs = [
         o
@@ -316,13 +320,6 @@ def _products(first, shape):
                         yield f"({u} {op} {v}).mean(axis={k})", (*two, partial(np.mean, axis=k))
 
 
-def _broadcasts(value, shape):
-    try:
-        return np.broadcast_to(value, shape).shape == shape
-    except ValueError:
-        return False
-
-
 def _evaluate(recipe, leaves, shape):
     """The recipe's array on a probe's leaves, or None where its shapes do not fit."""
     try:
@@ -341,19 +338,16 @@ def _evaluate(recipe, leaves, shape):
         return None
 
 
-def find(leaves, targets, symbols, banned=()):
+def find(leaves, targets, symbols):
     """(expression, factor words) that gives every target, or None.
 
     leaves: for each probe {name: array}. targets: for each probe an array. symbols: as for
-    `name_factor`. banned: expressions never to be named. Cases with a factor other than 1 are
-    believed only where the factor has a name.
+    `name_factor`. Cases with a factor other than 1 are believed only where the factor has a name.
     """
-    return find_elementwise(leaves, targets, banned) or _find_matrices(
-        leaves, targets, symbols, banned
-    )
+    return find_elementwise(leaves, targets) or _find_matrices(leaves, targets, symbols)
 
 
-def _find_matrices(leaves, targets, symbols, banned):
+def _find_matrices(leaves, targets, symbols):
     with np.errstate(all="ignore"):
         leaves = [{n: a for n, a in _plain(one).items() if a.ndim} for one in leaves]
         lead = max(range(len(targets)), key=lambda i: targets[i].size)
@@ -362,8 +356,6 @@ def _find_matrices(leaves, targets, symbols, banned):
         few = list(leaves[lead])[:3]  # inputs come first; more would take too long
         best = None
         for name, recipe in _products({n: leaves[lead][n] for n in few}, targets[lead].shape):
-            if name in banned:
-                continue
             value = _evaluate(recipe, leaves[lead], targets[lead].shape)
             if value is None or factor_between(targets[lead], value) is None:
                 continue

@@ -20,6 +20,7 @@ from course_lib.grading.verdict import Example, Finding, Verdict
 from course_lib.grading.watchdog import Escaped, Stuck, TooSlow, run_within
 
 _PREPARED = {}
+ACCEPTED = ()  # right because `accept` says so, whatever the reference gives
 NOT_ATTEMPTED = "Not attempted yet: write your answer in the cell above, run it, then check again."
 
 
@@ -205,11 +206,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     if not any(refusals):
         return _verdict(exercise, "passed", None, "Right.", printed=printed)
     # Where an exercise accepts many answers, the reference's numbers are no measure.
-    compared = [
-        k
-        for k, (p, o) in enumerate(zip(probes, outcomes, strict=True))
-        if not (exercise.accept and not o.problem and exercise.accept(p, o) is True)
-    ]
+    compared = [k for k, refusal in enumerate(refusals) if refusal is not ACCEPTED]
     probes_c, outcomes_c, wanted_c = (
         [rows[k] for k in compared] for rows in (probes, outcomes, wanted)
     )
@@ -221,9 +218,8 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
             finding = Finding(
                 "misconception", example.variable if example else exercise.outputs[0], m.id
             )
-            status = "failed"
-            return _verdict(exercise, status, finding, what, misconception=m.id, **details)
-    own = next((r for r in refusals if isinstance(r, tuple)), None)
+            return _verdict(exercise, "failed", finding, what, misconception=m.id, **details)
+    own = next((r for r in refusals if isinstance(r, tuple) and r), None)
     if own:
         return _verdict(exercise, "failed", own[0], own[1], **details)
     broken = [(p, o) for p, o in zip(probes, outcomes, strict=True) if o.problem]
@@ -254,11 +250,11 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
 
 
 def _refusal(exercise, probe, outcome, want):
-    """False where the outcome is right; True or (Finding, message) where it is not."""
+    """True or (Finding, message) for a wrong outcome, False or ACCEPTED for a right one."""
     if exercise.accept is not None and outcome.problem is None:
         said = exercise.accept(probe, outcome)
         if said is True:
-            return False
+            return ACCEPTED
         if said is not None:
             return said
     return not same_outcome(outcome, want, exercise)

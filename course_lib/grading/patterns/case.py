@@ -184,14 +184,6 @@ def broadcasts(small, big):
         return False
 
 
-def broadcasts_to(a, shape):
-    try:
-        np.broadcast_to(np.asarray(a), shape)
-    except ValueError:
-        return False
-    return True
-
-
 def wrong_mask(case, e):
     tolerance = case.exercise.rtol * np.abs(e.want) + 1e-9
     with np.errstate(all="ignore"):

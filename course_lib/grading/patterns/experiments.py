@@ -30,7 +30,14 @@ def _value(outcome, case):
     return None
 
 
+def _recorded(case, probe):
+    """(what the attempt gave, what is right) on one of the case's own probes."""
+    k = next(k for k, p in enumerate(case.probes) if p is probe)
+    return _value(case.outcomes[k], case), _value(case.wanted[k], case)
+
+
 def _both(case, probe):
+    """(what the attempt gives, what is right) on a changed probe."""
     got = case.rerun(probe)
     if got is None or got.problem:
         return None, None
@@ -45,7 +52,7 @@ def _depends(case, probe, n):
         noise = rng.uniform(0.5, 1.5, np.shape(a))
         return a * noise if isinstance(a, np.ndarray) else type(a)(a * float(noise) + 1)
 
-    got, want = _both(case, probe)
+    got, want = _recorded(case, probe)
     got_after, want_after = _both(case, substitute(probe, case.exercise, n, other))
     if any(x is None for x in (got, want, got_after, want_after)):
         return None
@@ -88,7 +95,7 @@ _TIMES = {
 
 
 def _scales(case, probe, n):
-    got, want = _both(case, probe)
+    got, want = _recorded(case, probe)
     doubled = substitute(
         probe, case.exercise, n, lambda a: a * 2 if isinstance(a, np.ndarray) else type(a)(a * 2)
     )
@@ -120,7 +127,7 @@ def _spreads(case, probe, n):
         x[-1] = x[-1] * 1.5 + 0.25
         return x
 
-    got, want = _both(case, probe)
+    got, want = _recorded(case, probe)
     got_after, want_after = _both(case, substitute(probe, case.exercise, n, nudge))
     if any(x is None for x in (got, want, got_after, want_after)) or got.shape != want.shape:
         return None

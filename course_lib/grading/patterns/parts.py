@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from course_lib.grading.expressions import close, factor_between
+from course_lib.grading.expressions import broadcasts_to, close, factor_between
 from course_lib.grading.patterns.case import (
-    broadcasts_to,
     is_array,
     matches,
     numeric,

@@ -3,8 +3,8 @@
 import numpy as np
 
 from course_lib.grading import expressions
-from course_lib.grading.expressions import close, factor_between, name_factor
-from course_lib.grading.patterns.case import broadcasts_to, is_array
+from course_lib.grading.expressions import broadcasts_to, close, factor_between, name_factor
+from course_lib.grading.patterns.case import is_array
 from course_lib.grading.probes import substitute
 from course_lib.grading.verdict import Finding
 
