@@ -8,7 +8,21 @@ The formulas are in `course_lib.functional`. Two ways to use a layer or a `Seque
 
 import numpy as np
 
-from .functional import linear_backward, linear_forward
+from .functional import (
+    leaky_relu_backward,
+    leaky_relu_forward,
+    linear_backward,
+    linear_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    softmax_backward,
+    softmax_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from .functional._checks import require_finite
 from .initializers import he_normal, require_generator, zeros
 
 
@@ -152,9 +166,13 @@ class Layer:
     def _backward(self, dout, cache, input_gradient):
         raise NotImplementedError(f"{type(self).__name__} must write _backward")
 
+    def named_parameters(self) -> dict[str, Parameter]:
+        """The layer's parameters by name ("W", "b"), in the order in which they were set."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+
     def parameters(self) -> list[Parameter]:
-        """The layer's parameters, in the order in which they were set."""
-        return [value for value in vars(self).values() if isinstance(value, Parameter)]
+        """The layer's parameters; in a Sequential those of all layers, first layer first."""
+        return list(self.named_parameters().values())
 
     def zero_grad(self) -> None:
         """Set the gradients of all parameters to zero; `backward` adds to them."""
@@ -207,6 +225,63 @@ class Linear(Layer):
         return "Linear({} -> {})".format(*self.W.shape)
 
 
+class Activation(Layer):
+    """Base of the layers without parameters: a subclass names its pair of functions."""
+
+    _pair = None
+
+    def _forward(self, x):
+        return self._pair[0](x)
+
+    def _backward(self, dout, cache, input_gradient):
+        return self._pair[1](dout, cache) if input_gradient else None
+
+
+class ReLU(Activation):
+    """y = max(x, 0), x of any shape; the derivative at 0 is 0."""
+
+    _pair = relu_forward, relu_backward
+
+
+class LeakyReLU(Activation):
+    """y = x where x > 0, else slope * x, x of any shape; the derivative at 0 is slope.
+
+    Raises ValueError when slope is not finite.
+    """
+
+    _pair = leaky_relu_forward, leaky_relu_backward
+
+    def __init__(self, slope: float = 0.01):
+        self.slope = require_finite("slope", slope)
+
+    def _forward(self, x):
+        return leaky_relu_forward(x, self.slope)
+
+    def __repr__(self):
+        return f"LeakyReLU(slope={self.slope:g})"
+
+
+class Sigmoid(Activation):
+    """y = 1 / (1 + exp(-x)), x of any shape, without overflow for any x."""
+
+    _pair = sigmoid_forward, sigmoid_backward
+
+
+class Tanh(Activation):
+    """y = tanh(x), x of any shape."""
+
+    _pair = tanh_forward, tanh_backward
+
+
+class Softmax(Activation):
+    """Each row of logits (N, C) as probabilities (N, C).
+
+    Leave it out before `CrossEntropy`, which takes logits and applies the softmax itself.
+    """
+
+    _pair = softmax_forward, softmax_backward
+
+
 class Sequential(Layer):
     """Layers one after the other: `Sequential(Linear(784, 10, rng))`; `model[0]` is the first.
 
@@ -245,9 +320,13 @@ class Sequential(Layer):
             dout = layer.backward(dout, input_gradient=True)
         return self.layers[0].backward(dout, input_gradient)
 
-    def parameters(self) -> list[Parameter]:
-        """The parameters of all layers, first layer first."""
-        return [parameter for layer in self.layers for parameter in layer.parameters()]
+    def named_parameters(self) -> dict[str, Parameter]:
+        """The parameters of all layers, named by the layer's index: "0.W"; nested "0.1.W"."""
+        return {
+            f"{index}.{name}": parameter
+            for index, layer in enumerate(self.layers)
+            for name, parameter in layer.named_parameters().items()
+        }
 
     def __len__(self):
         return len(self.layers)
@@ -256,9 +335,14 @@ class Sequential(Layer):
         return self.layers[index]
 
     def __repr__(self):
-        lines = [
-            f"  {index}: {layer!r}, {sum(p.size for p in layer.parameters()):,} parameters"
-            for index, layer in enumerate(self.layers)
-        ]
-        total = sum(p.size for p in self.parameters())
-        return "\n".join([f"Sequential, {total:,} parameters", *lines])
+        lines = [f"Sequential, {_count(self):,} parameters"]
+        for index, layer in enumerate(self.layers):
+            text = repr(layer).replace("\n", "\n  ")
+            if _count(layer) and not isinstance(layer, Sequential):
+                text += f", {_count(layer):,} parameters"
+            lines.append(f"  {index}: {text}")
+        return "\n".join(lines)
+
+
+def _count(layer):
+    return sum(parameter.size for parameter in layer.parameters())

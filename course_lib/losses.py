@@ -4,8 +4,14 @@ from functools import cached_property
 
 import numpy as np
 
-from .functional import squared_error_backward, squared_error_forward
-from .layers import Output
+from .functional import (
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+    squared_error_backward,
+    squared_error_forward,
+)
+from .functional._checks import require_labels, require_reduction
+from .layers import Output, Sequential, Softmax
 
 
 class Loss:
@@ -50,27 +56,60 @@ class Loss:
         return f"Loss({self._value:.4g})"
 
 
-class SquaredError:
+class LossFunction:
+    """Base of the loss functions: calling one with (prediction, target) returns a `Loss`.
+
+    Raises ValueError unless reduction is "mean" (over the rows) or "sum".
+    """
+
+    def __init__(self, reduction: str = "mean"):
+        self.reduction = require_reduction(reduction)
+
+    def __call__(self, prediction, target) -> Loss:
+        raise NotImplementedError(f"{type(self).__name__} must write __call__")
+
+    def __repr__(self):
+        return f'{type(self).__name__}(reduction="{self.reduction}")'
+
+
+class SquaredError(LossFunction):
     """L = 1/(2N) * sum of (prediction - target)^2; without 1/N for reduction="sum".
 
     Call it with a prediction (N, C) and targets of the same shape, or integer labels (N,), which
     stand for one-hot rows. Raises ValueError when target and prediction do not fit together.
     """
 
-    def __init__(self, reduction: str = "mean"):
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f'reduction is {reduction!r}, expected "mean" or "sum"')
-        self.reduction = reduction
-
     def __call__(self, prediction, target) -> Loss:
         values, target = np.asarray(prediction), np.asarray(target)
-        if values.ndim == 2 and target.ndim == 1:
+        # A single column is a number to predict, not a class: there (N,) is just the wrong shape.
+        if values.ndim == 2 and values.shape[1] > 1 and target.ndim == 1:
             target = one_hot(target, values.shape, values.dtype)
         value, cache = squared_error_forward(values, target, self.reduction)
         return Loss(value, prediction, lambda: squared_error_backward(1.0, cache))
 
-    def __repr__(self):
-        return f'SquaredError(reduction="{self.reduction}")'
+
+class CrossEntropy(LossFunction):
+    """L = 1/N * sum of -log softmax(logits)[label]; without 1/N for reduction="sum".
+
+    Call it with logits (N, C), un-normalised scores, and integer labels (N,). The softmax is part
+    of the loss. Raises ValueError when labels and logits do not fit together, and for the output of
+    a model that ends in `Softmax`, to which it would be applied a second time.
+    """
+
+    def __call__(self, logits, labels) -> Loss:
+        if isinstance(logits, Output) and _ends_in_softmax(logits.model):
+            raise ValueError(
+                "the model's last layer is Softmax, but CrossEntropy takes logits and applies the "
+                "softmax itself, so it would be applied twice: leave the Softmax layer out"
+            )
+        value, cache = softmax_cross_entropy_forward(np.asarray(logits), labels, self.reduction)
+        return Loss(value, logits, lambda: softmax_cross_entropy_backward(1.0, cache))
+
+
+def _ends_in_softmax(model):
+    while isinstance(model, Sequential):
+        model = model[-1]
+    return isinstance(model, Softmax)
 
 
 def one_hot(labels, shape: tuple[int, int], dtype=np.float64) -> np.ndarray:
@@ -79,24 +118,7 @@ def one_hot(labels, shape: tuple[int, int], dtype=np.float64) -> np.ndarray:
     labels (N,), integers from 0 to C - 1; shape (N, C), the shape of the prediction.
     Raises ValueError for labels of another number, kind or range.
     """
-    labels = np.asarray(labels)
-    rows, classes = shape
-    if labels.shape != (rows,):
-        raise ValueError(
-            f"labels have shape {labels.shape} but the prediction {shape}: expected "
-            f"({rows},), one label per row"
-        )
-    if labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"labels are {labels.dtype}, expected integers; targets that are not labels need the "
-            f"prediction's shape {shape}"
-        )
-    wrong = labels[(labels < 0) | (labels >= classes)]
-    if wrong.size:
-        raise ValueError(
-            f"label {wrong[0]} is out of range: the prediction has {classes} columns, "
-            f"so labels go from 0 to {classes - 1}"
-        )
+    labels = require_labels(labels, shape, of="prediction")
     encoded = np.zeros(shape, dtype)
-    encoded[np.arange(rows), labels] = 1
+    encoded[np.arange(len(labels)), labels] = 1
     return encoded

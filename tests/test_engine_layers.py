@@ -6,11 +6,22 @@ import sys
 import numpy as np
 import pytest
 
-from course_lib import initializers
+from course_lib import functional, initializers
 from course_lib.functional import linear_backward, linear_forward
 from course_lib.gradcheck import check_gradient
-from course_lib.layers import Layer, Linear, Output, Parameter, Sequential
-from course_lib.losses import Loss, SquaredError, one_hot
+from course_lib.layers import (
+    Layer,
+    LeakyReLU,
+    Linear,
+    Output,
+    Parameter,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from course_lib.losses import CrossEntropy, Loss, SquaredError, one_hot
 from course_lib.optimizers import SGD
 
 
@@ -194,6 +205,75 @@ def test_a_model_keeps_its_dtype(dtype):
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
 
 
+def test_a_nested_sequential_is_shown_indented_and_named_by_its_place():
+    rng = np.random.default_rng(29)
+    model = Sequential(Linear(4, 5, rng), Sequential(LeakyReLU(0.2), Linear(5, 3, rng)), Softmax())
+    assert repr(model) == (
+        "Sequential, 43 parameters\n"
+        "  0: Linear(4 -> 5), 25 parameters\n"
+        "  1: Sequential, 18 parameters\n"
+        "    0: LeakyReLU(slope=0.2)\n"
+        "    1: Linear(5 -> 3), 18 parameters\n"
+        "  2: Softmax()"
+    )
+    assert list(model.named_parameters()) == ["0.W", "0.b", "1.1.W", "1.1.b"]
+    assert model.parameters()[2] is model[1][1].W
+    assert list(model[0].named_parameters()) == ["W", "b"]
+
+
+# Activations
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "options"),
+    [
+        (ReLU(), "relu", {}),
+        (LeakyReLU(), "leaky_relu", {}),
+        (LeakyReLU(slope=0.3), "leaky_relu", {"slope": 0.3}),
+        (Sigmoid(), "sigmoid", {}),
+        (Tanh(), "tanh", {}),
+        (Softmax(), "softmax", {}),
+    ],
+    ids=repr,
+)
+def test_activation_layers_are_their_functions(layer, name, options):
+    rng = np.random.default_rng(30)
+    x, dout = rng.standard_normal((2, 6, 4))
+    y, cache = getattr(functional, f"{name}_forward")(x, **options)
+    np.testing.assert_array_equal(layer.forward(x), y)
+    dx = getattr(functional, f"{name}_backward")(dout, cache)
+    np.testing.assert_array_equal(layer.backward(dout), dx)
+    with pytest.raises(RuntimeError, match="already called for this forward"):
+        layer.backward(dout)
+    layer.forward(x)
+    assert layer.backward(dout, input_gradient=False) is None
+    assert layer.parameters() == []
+
+
+@pytest.mark.parametrize("activation", [ReLU, LeakyReLU, Sigmoid, Tanh, Softmax])
+def test_a_network_with_each_activation_has_the_numerical_gradient(activation):
+    rng = np.random.default_rng(31)
+    model = Sequential(
+        Linear(4, 5, rng, dtype=np.float64), activation(), Linear(5, 3, rng, dtype=np.float64)
+    )
+    x, labels, loss_fn = rng.standard_normal((7, 4)), rng.integers(0, 3, 7), CrossEntropy()
+    assert activation is Softmax or np.abs(x @ model[0].W.data).min() > 1e-3  # away from the kink
+    loss_fn(model(x), labels).backward()
+    for name, parameter in model.named_parameters().items():
+        check_gradient(
+            lambda _: float(loss_fn(model.forward(x), labels)),
+            parameter.data,
+            parameter.grad,
+            name=name,
+        ).raise_if_wrong()
+
+
+@pytest.mark.parametrize("slope", [np.nan, np.inf])
+def test_leaky_relu_refuses_a_slope_that_is_not_finite(slope):
+    with pytest.raises(ValueError, match=f"slope is {slope}, expected a finite number"):
+        LeakyReLU(slope)
+
+
 # Output and Loss
 
 
@@ -337,7 +417,7 @@ def test_integer_labels_stand_for_one_hot_rows():
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        (np.array([0, 3, 1, 0]), "label 3 is out of range: the prediction has 3 columns"),
+        (np.array([0, 3, 1, 0]), "label 3 is out of range: 3 classes have labels 0 to 2"),
         (np.array([0, -1, 1, 0]), "label -1 is out of range"),
         (np.array([0.0, 1, 1, 0]), "labels are float64, expected integers"),
         (np.array([0, 1, 1]), r"labels have shape \(3,\) but the prediction \(4, 3\)"),
@@ -354,6 +434,125 @@ def test_squared_error_refuses_targets_that_do_not_fit(target, words):
 def test_squared_error_refuses_another_reduction():
     with pytest.raises(ValueError, match="'none'"):
         SquaredError("none")
+
+
+def test_a_single_column_is_no_class():
+    prediction = np.random.default_rng(32).standard_normal((4, 1))
+    for target in (np.zeros(4), np.zeros(4, int)):
+        with pytest.raises(ValueError, match=r"target has shape \(4,\), expected \(4, 1\)"):
+            SquaredError()(prediction, target)
+
+
+# Cross-entropy
+
+
+def test_cross_entropy_of_an_array_has_the_functional_value_and_gradient():
+    rng = np.random.default_rng(33)
+    logits, labels = rng.standard_normal((6, 4)), rng.integers(0, 4, 6)
+    for reduction in ("mean", "sum"):
+        value, cache = functional.softmax_cross_entropy_forward(logits, labels, reduction)
+        loss = CrossEntropy(reduction)(logits, labels)
+        assert float(loss) == value
+        dlogits = functional.softmax_cross_entropy_backward(1.0, cache)
+        np.testing.assert_array_equal(loss.gradient, dlogits)
+    assert repr(CrossEntropy()) == 'CrossEntropy(reduction="mean")'
+    with pytest.raises(RuntimeError, match="plain array"):
+        loss.backward()
+    with pytest.raises(ValueError, match="'average'"):
+        CrossEntropy("average")
+    with pytest.raises(ValueError, match="label 4 is out of range"):
+        CrossEntropy()(logits, np.array([0, 1, 2, 3, 4, 0]))
+
+
+def test_cross_entropy_of_a_batch_of_two_worked_by_hand():
+    X = np.array([[1, 2, 0.5], [0.5, 1, 1.5]])
+    rng = np.random.default_rng(34)
+    model = Sequential(
+        Linear(3, 2, rng, dtype=np.float64), ReLU(), Linear(2, 2, rng, dtype=np.float64)
+    )
+    model[0].W.data = [[0.1, 0.2], [0.3, 0.1], [0.2, 0.4]]
+    model[2].W.data = [[0.5, 0.3], [0.2, 0.6]]
+    model[0].b.data = model[2].b.data = [0.1, 0.2]
+    logits = model(X)
+    np.testing.assert_allclose(logits, [[0.71, 0.95], [0.675, 1.025]], rtol=1e-14)
+    loss = CrossEntropy()(logits, np.array([0, 1]))
+    np.testing.assert_allclose(loss.gradient, [[-0.2799, 0.2799], [0.2067, -0.2067]], atol=5e-5)
+    loss.backward()
+    hidden = np.array([[0.9, 0.8], [0.75, 1]])
+    np.testing.assert_allclose(model[2].dW, hidden.T @ loss.gradient, rtol=1e-13)
+    dhidden = loss.gradient @ [[0.5, 0.2], [0.3, 0.6]]
+    np.testing.assert_allclose(model[0].dW, X.T @ dhidden, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda rng: Softmax(),
+        lambda rng: Sequential(Linear(3, 3, rng), Softmax()),
+        lambda rng: Sequential(Sequential(Linear(3, 3, rng), Sequential(Softmax()))),
+    ],
+    ids=["a lone layer", "at the end", "nested"],
+)
+def test_cross_entropy_refuses_a_second_softmax(ending):
+    rng = np.random.default_rng(35)
+    x, labels = rng.standard_normal((5, 3)), np.array([0, 1, 2, 1, 0])
+    with pytest.raises(ValueError, match=r"applied twice: leave the Softmax layer out"):
+        CrossEntropy()(ending(rng)(x), labels)
+    inside = Sequential(Softmax(), Linear(3, 3, rng))
+    CrossEntropy()(inside(x), labels).backward()
+    assert np.any(inside[1].dW)
+
+
+def digits_network(rng, dtype=np.float32):
+    init = initializers.normal(0.01)
+    return Sequential(Linear(784, 128, rng, init, dtype), ReLU(), Linear(128, 10, rng, init, dtype))
+
+
+def test_the_loss_starts_near_the_logarithm_of_the_number_of_classes():
+    rng = np.random.default_rng(36)
+    logits = digits_network(rng).forward(rng.random((64, 784), dtype=np.float32))
+    assert float(CrossEntropy()(logits, rng.integers(0, 10, 64))) == pytest.approx(
+        np.log(10), abs=0.02
+    )
+
+
+def test_the_gradient_of_the_digits_network_at_random_entries():
+    rng = np.random.default_rng(37)
+    model = digits_network(rng, np.float64)
+    x, labels, loss_fn = rng.random((32, 784)), rng.integers(0, 10, 32), CrossEntropy()
+    loss_fn(model(x), labels).backward()
+    for name, parameter in model.named_parameters().items():
+        for _ in range(8):
+            index = tuple(rng.integers(0, size) for size in parameter.shape)
+            kept = parameter.data[index]
+
+            def loss_at(value, parameter=parameter, index=index):
+                parameter.data[index] = value[0]
+                return float(loss_fn(model.forward(x), labels))
+
+            # 1e-5 is little beside the 32 pre-activations it moves: none crosses the kink
+            check = check_gradient(
+                loss_at, np.array([kept]), parameter.grad[index][None], name=name
+            )
+            parameter.data[index] = kept
+            check.raise_if_wrong()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_network_with_cross_entropy_keeps_its_dtype(dtype):
+    rng = np.random.default_rng(38)
+    model = Sequential(
+        *(Linear(4, 4, rng, dtype=dtype), LeakyReLU(np.float64(0.1)), Sigmoid(), Tanh()),
+        Linear(4, 3, rng, dtype=dtype),
+    )
+    optimizer = SGD(model.parameters(), 0.1)
+    logits = model(rng.standard_normal((6, 4)).astype(dtype))
+    loss = CrossEntropy()(logits, rng.integers(0, 3, 6))
+    assert {logits.dtype, loss.gradient.dtype} == {np.dtype(dtype)}
+    dx = model.backward(loss.gradient, input_gradient=True)
+    assert dx.dtype == dtype
+    optimizer.step()
+    assert {p.data.dtype for p in model.parameters()} == {np.dtype(dtype)}
 
 
 # Optimizer

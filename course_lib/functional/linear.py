@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._shapes import array_of_rank, require_same_shape
+from ._checks import array_of_rank, require_same_shape
 
 
 def linear_forward(X, W, b):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._shapes import require_same_shape
+from ._checks import as_floats, require_reduction, require_same_shape
 
 
 def squared_error_forward(prediction, target, reduction="mean"):
@@ -12,14 +12,12 @@ def squared_error_forward(prediction, target, reduction="mean"):
     `squared_error_backward`. The target is taken in the dtype of the prediction.
     Raises ValueError for different shapes, an empty batch or another reduction.
     """
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f'reduction is {reduction!r}, expected "mean" or "sum"')
+    require_reduction(reduction)
     prediction, target = np.asarray(prediction), np.asarray(target)
     require_same_shape("target", target, "prediction", prediction.shape)
     if prediction.ndim == 0 or prediction.shape[0] == 0:
         raise ValueError(f"prediction has shape {prediction.shape}, expected at least one row")
-    if not np.issubdtype(prediction.dtype, np.inexact):
-        prediction = prediction.astype(np.float64)  # differences of unsigned integers wrap round
+    prediction = as_floats(prediction)  # differences of unsigned integers would wrap round
     difference = prediction - target.astype(prediction.dtype, copy=False)
     rows = prediction.shape[0] if reduction == "mean" else 1
     return np.square(difference).sum() / (2 * rows), (difference, rows)
