@@ -1,20 +1,31 @@
 """Make the static figures of the chapters and alt.json, which holds each one's text alternative.
 
 Run `python images/make_images.py` to write them, with `--check` to see whether they are up to date.
+The figures of a training run show what training_run.npz holds; `--train` trains again and writes
+that file too.
 """
 
 import argparse
 import json
 import sys
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
+from threadpoolctl import threadpool_limits
 
+from course_lib import SGD, CrossEntropy, Linear, ReLU, Sequential, fit, load_mnist
 from course_lib.functional import (
     linear_backward,
     linear_forward,
+    relu_backward,
+    relu_forward,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+    softmax_forward,
     squared_error_backward,
     squared_error_forward,
 )
@@ -25,14 +36,19 @@ from course_lib.viz import (
     draw_chain,
     draw_contour,
     draw_descent,
+    draw_digits,
     draw_graph,
     draw_graphs,
     draw_matrices,
     draw_tangent,
+    draw_weights,
 )
+from course_lib.viz.curves import label_ends
 from course_lib.viz.style import COLORS, LARGE, SMALL, inch_canvas, number, shown, styled
 
 FOLDER = Path(__file__).parent
+RUN_FILE = FOLDER / "training_run.npz"
+EPOCHS_SHOWN = (0, 5, 10)
 
 
 def chain() -> Picture:
@@ -258,6 +274,340 @@ def forward_backward_cost() -> Picture:
     return Picture(figure, text)
 
 
+def _arrow(axes, start, end, color, dashed=False):
+    axes.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=12, shrinkA=0, shrinkB=0, lw=1.5,
+            color=color, ls=(0, (4, 2)) if dashed else "-",
+        )
+    )  # fmt: skip
+
+
+def _forward_and_backward(axes, y, forward, backward):
+    """Say what the two kinds of arrows are."""
+    for x, words, color, dashed in (
+        (0.15, forward, COLORS["value"], False),
+        (2.6, backward, COLORS["gradient"], True),
+    ):
+        _arrow(axes, (x + 0.4 * dashed, y), (x + 0.4 * (not dashed), y), color, dashed)
+        axes.text(x + 0.5, y, words, va="center", size=SMALL, color=color)
+
+
+def _gate(w1) -> tuple[float, float, float, float]:
+    """(z, a, da, dz) of a hidden unit with weights w1 in the small network of chapter 03."""
+    x, y = np.array([[0.5, 1.0]]), np.array([[1.0]])
+    W1, b1 = np.array(w1), np.array([0.1, 0.2])
+    W2, b2 = np.array([[0.5], [0.3]]), np.array([0.1])
+    z1, _ = linear_forward(x, W1, b1)
+    a1, mask = relu_forward(z1)
+    z2, cache = linear_forward(a1, W2, b2)
+    _, loss_cache = squared_error_forward(z2, y)
+    da1, _, _ = linear_backward(squared_error_backward(1.0, loss_cache), cache)
+    return z1[0], a1[0], da1[0], relu_backward(da1, mask)[0]
+
+
+@styled
+def relu_gate() -> Picture:
+    is_open = [float(v[0]) for v in _gate([[0.2, 0.3], [0.4, 0.1]])]
+    is_shut = [float(v[1]) for v in _gate([[0.2, -0.8], [0.4, -0.3]])]
+    figure, axes = inch_canvas(7, 2.45)
+    for left, title, state, numbers in (
+        (0.1, "open: z > 0", "z goes through,\nthe gradient goes through", is_open),
+        (3.6, "blocked: z \u2264 0", "0 comes out,\n0 goes back", is_shut),
+    ):
+        z, a, da, dz = map(shown, numbers)
+        passes = a == z
+        start, gate, end, width = left + 0.1, left + 1.65, left + 3.2, 0.62
+        axes.text(gate, 2.27, title, ha="center", va="center", size=LARGE, weight="bold")
+        axes.add_patch(
+            Rectangle(
+                (gate - width / 2, 0.95), width, 1.08, facecolor=COLORS["box"],
+                edgecolor=COLORS["ink"], lw=1.3,
+            )
+        )  # fmt: skip
+        axes.text(gate, 1.49, "ReLU", ha="center", va="center", size=LARGE)
+        for y, words, color, dashed in (
+            (1.8, (f"z = {z}", f"a = {a}"), COLORS["value"], False),
+            (1.18, (f"dz = {dz}", f"da = {da}"), COLORS["gradient"], True),
+        ):
+            ends = (start, end) if not dashed else (end, start)
+            side = 1 if not dashed else -1
+            near, far = gate - side * width / 2, gate + side * width / 2
+            if passes:
+                _arrow(axes, (ends[0], y), (ends[1], y), color, dashed)
+            else:
+                stop = near + side * 0.12
+                _arrow(axes, (ends[0], y), (stop, y), color, dashed)
+                axes.plot([stop, stop], [y - 0.11, y + 0.11], color=color, lw=4)
+                _arrow(axes, (far, y), (ends[1], y), COLORS["line"], dashed)
+            label_y = y + 0.17 if not dashed else y - 0.17
+            for x, word in zip((gate - 0.95, gate + 0.95), words, strict=True):
+                axes.text(x, label_y, word, ha="center", va="center", color=color)
+        axes.text(gate, 0.68, state, ha="center", va="center", size=SMALL)
+    _forward_and_backward(axes, 0.2, "forward: values", "backward: gradients of the loss")
+    z, a, da, dz = map(number, is_open)
+    text = (
+        f"ReLU as a gate. Open: z = {z} goes in and a = {a} comes out; the gradient da = {da} "
+        f"arrives and dz = {dz} goes back. "
+    )
+    z, a, da, dz = map(number, is_shut)
+    text += (
+        f"Blocked: z = {z} goes in and a = {a} comes out; the gradient da = {da} arrives and "
+        f"dz = {dz} goes back."
+    )
+    return Picture(figure, text)
+
+
+@cache
+def _two_layers(hidden: int, samples: int = 64) -> dict[str, np.ndarray]:
+    """Every array of one forward and backward pass through the network 784-hidden-10.
+
+    Each gradient is computed by the formula that the figures show, and compared with the engine's.
+    """
+    rng = np.random.default_rng(hidden)
+    X, labels = rng.uniform(size=(samples, 784)), rng.integers(0, 10, samples)
+    model = Sequential(
+        Linear(784, hidden, rng, dtype=np.float64),
+        ReLU(),
+        Linear(hidden, 10, rng, dtype=np.float64),
+    )
+    W1, b1, W2, b2 = (parameter.data for parameter in model.parameters())
+    z1 = X @ W1 + b1
+    a1 = np.maximum(z1, 0)
+    z2 = a1 @ W2 + b2
+    p, _ = softmax_forward(z2)
+    dz2 = (p - np.eye(10)[labels]) / samples
+    dW2, db2, da1 = a1.T @ dz2, dz2.sum(axis=0), dz2 @ W2.T
+    dz1 = da1 * (z1 > 0)
+    dW1, db1 = X.T @ dz1, dz1.sum(axis=0)
+
+    _, loss_cache = softmax_cross_entropy_forward(z2, labels)
+    np.testing.assert_allclose(dz2, softmax_cross_entropy_backward(1.0, loss_cache), atol=1e-12)
+    CrossEntropy()(model(X), labels).backward()
+    for mine, parameter in zip((dW1, db1, dW2, db2), model.parameters(), strict=True):
+        np.testing.assert_allclose(mine, parameter.grad, atol=1e-12)
+    names = "X labels W1 b1 z1 a1 W2 b2 z2 dz2 dW2 db2 da1 dz1 dW1 db1".split()
+    values = locals()
+    return {name: values[name] for name in names}
+
+
+@styled
+def backprop_flow() -> Picture:
+    shapes = {name: str(array.shape) for name, array in _two_layers(128).items()}
+    figure, axes = inch_canvas(7, 3.35)
+    top, bottom, up, down = 2.43, 1.39, 2.13, 1.69  # the boxes, the two wires
+    wire, x = 0.74, 0.03
+    steps = (  # wire in, its gradient, box and its width, what comes in from above
+        ("X", None, "Linear", 0.74, ("W1", "b1")),
+        ("z1", "dz1", "ReLU", 0.58, ()),
+        ("a1", "da1", "Linear", 0.74, ("W2", "b2")),
+        ("z2", "dz2", "softmax and\ncross-entropy", 1.14, ("labels",)),
+        ("L", "dL/dL = 1", None, 0, ()),
+    )
+    value, gradient = COLORS["value"], COLORS["gradient"]
+    for name, its_gradient, box, width, above in steps:
+        middle = x + wire / 2
+        shape = shapes.get(name, "a number")
+        _arrow(axes, (x, up), (x + wire, up), value)
+        axes.text(middle, up + 0.3, name, ha="center", va="center", color=value, size=LARGE)
+        axes.text(middle, up + 0.13, shape, ha="center", va="center", color=value, size=SMALL)
+        if its_gradient:
+            _arrow(axes, (x + wire, down), (x, down), gradient, dashed=True)
+            axes.text(
+                middle, down - 0.14, its_gradient, ha="center", va="center", color=gradient,
+                size=LARGE if box else SMALL,
+            )  # fmt: skip
+            axes.text(
+                middle, down - 0.31, shapes.get(its_gradient, "start"), ha="center", va="center",
+                color=gradient, size=SMALL,
+            )  # fmt: skip
+        else:
+            axes.text(
+                middle, down - 0.14, "dX: not\nneeded", ha="center", va="center", size=SMALL,
+                color=COLORS["muted"],
+            )  # fmt: skip
+        x += wire
+        if not box:
+            break
+        axes.add_patch(
+            Rectangle(
+                (x, bottom), width, top - bottom, facecolor=COLORS["box"],
+                edgecolor=COLORS["ink"], lw=1.3,
+            )
+        )  # fmt: skip
+        centre = x + width / 2
+        axes.text(centre, (top + bottom) / 2, box, ha="center", va="center")
+        if above:
+            _arrow(axes, (centre, top + 0.38), (centre, top), value)
+            words = "\n".join(f"{part} {shapes[part]}" for part in above)
+            axes.text(centre, top + 0.43, words, ha="center", va="bottom", color=value)
+        if above and above[0] != "labels":
+            _arrow(axes, (centre, bottom), (centre, bottom - 0.38), gradient, dashed=True)
+            words = "\n".join(f"d{part} {shapes['d' + part]}" for part in above)
+            axes.text(centre, bottom - 0.43, words, ha="center", va="top", color=gradient)
+        x += width
+    _forward_and_backward(axes, 0.2, "forward: values", "backward: gradients, from right to left")
+    text = (
+        f"One batch of 64 images through the network 784-128-10. Forward: X {shapes['X']}, "
+        f"Linear with W1 {shapes['W1']} and b1 {shapes['b1']}, z1 {shapes['z1']}, ReLU, "
+        f"a1 {shapes['a1']}, Linear with W2 {shapes['W2']} and b2 {shapes['b2']}, "
+        f"z2 {shapes['z2']}, softmax and cross-entropy with the labels {shapes['labels']}, L, a "
+        f"number. Backward, from the right: dL/dL = 1, dz2 {shapes['dz2']}, which gives "
+        f"dW2 {shapes['dW2']} and db2 {shapes['db2']}, da1 {shapes['da1']}, dz1 {shapes['dz1']}, "
+        f"which gives dW1 {shapes['dW1']} and db1 {shapes['db1']}. dX is not needed."
+    )
+    return Picture(figure, text)
+
+
+@styled
+def gradient_summary() -> Picture:
+    formulas = {
+        "dz2": "(p \u2212 onehot) / N",
+        "dW2": "a1\u1d40 dz2",
+        "db2": "column sums of dz2",
+        "da1": "dz2 W2\u1d40",
+        "dz1": "da1 \u00b7 [z1 > 0], entry by entry",
+        "dW1": "X\u1d40 dz1",
+        "db1": "column sums of dz1",
+    }
+    networks = {"784-128-10": _two_layers(128), "784-512-10": _two_layers(512)}
+    starts = (0.25, 1.2, 4.1, 5.55)
+    height = 0.34
+    figure, axes = inch_canvas(7, 0.75 + height * (len(formulas) + 1))
+    y = figure.get_figheight() - 0.08 - height / 2
+    for x, words in zip(starts, ("gradient", "formula", *networks), strict=True):
+        axes.text(x, y, words, va="center", weight="bold")
+    for row, (name, formula) in enumerate(formulas.items()):
+        y -= height
+        if row % 2 == 0:
+            axes.add_patch(Rectangle((0.1, y - height / 2), 6.8, height, color=COLORS["box"], lw=0))
+        axes.text(starts[0], y, name, va="center", color=COLORS["gradient"], size=LARGE)
+        axes.text(starts[1], y, formula, va="center", size=LARGE)
+        for x, arrays in zip(starts[2:], networks.values(), strict=True):
+            axes.text(x, y, str(arrays[name].shape), va="center")
+    y -= height / 2
+    axes.plot([0.1, 6.9], [y + height * len(formulas)] * 2, color=COLORS["ink"], lw=1.2)
+    axes.plot([0.1, 6.9], [y, y], color=COLORS["ink"], lw=1.2)
+    axes.text(
+        0.25, y - 0.32, "From top to bottom, in the order of the backward pass; it starts from "
+        "dL/dL = 1.\nA batch of N = 64. dX is not needed, so it is not computed.",
+        va="center", size=SMALL,
+    )  # fmt: skip
+    text = "The seven gradients of a two-layer network, in the order of the backward pass. "
+    small, large = networks.values()
+    text += " ".join(
+        f"{name} = {formula}: {small[name].shape}, with 512 hidden units {large[name].shape}."
+        for name, formula in formulas.items()
+    )
+    return Picture(figure, text)
+
+
+def train(epochs: int = 10) -> SimpleNamespace:
+    """Train 784-128-10 on MNIST; returns what the figures need of the run, weights[0] untrained."""
+    mnist = load_mnist()
+    rng = np.random.default_rng(0)
+    model = Sequential(Linear(784, 128, rng), ReLU(), Linear(128, 10, rng))
+    optimizer = SGD(model.parameters(), learning_rate=0.1)
+    stops = sorted({epochs, *(epoch for epoch in EPOCHS_SHOWN if epoch < epochs)})
+    weights, histories = [model[0].W.data[:, :16].copy()], []
+    for start, stop in zip(stops, stops[1:], strict=False):
+        with threadpool_limits(1):  # on a busy machine several threads wait for each other
+            history = fit(
+                model, CrossEntropy(), optimizer, mnist.x_train, mnist.y_train,
+                epochs=stop - start, batch_size=64, rng=rng,
+                validation=(mnist.x_test, mnist.y_test), progress=False,
+            )  # fmt: skip
+        histories.append(history)
+        weights.append(model[0].W.data[:, :16].copy())
+    p, _ = softmax_forward(model.forward(mnist.x_test))
+    of_truth = p[np.arange(len(p)), mnist.y_test]
+    worst = np.sort(np.argsort(of_truth, kind="stable")[:16])
+    worst = worst[np.argsort(mnist.y_test[worst], kind="stable")]  # losses change places too easily
+    return SimpleNamespace(
+        step_loss=np.concatenate([h.step_loss for h in histories]).astype(np.float32),
+        train_accuracy=np.concatenate([h.train_accuracy for h in histories]),
+        test_accuracy=np.concatenate([h.validation_accuracy for h in histories]),
+        weights=np.array(weights, dtype=np.float16),
+        mistakes=worst,
+        said=p[worst].argmax(axis=1),
+    )
+
+
+@cache
+def _training_run() -> SimpleNamespace:
+    with np.load(RUN_FILE) as stored:
+        return SimpleNamespace(**stored)
+
+
+@styled
+def training_progress() -> Picture:
+    run = _training_run()
+    epochs = len(run.test_accuracy)
+    pieces = np.array_split(run.step_loss, 20 * epochs)
+    means = [piece.mean() for piece in pieces]
+    figure = Figure(figsize=(7, 2.9))
+    axes = figure.add_axes((0.085, 0.17, 0.37, 0.7))
+    axes.semilogy((np.arange(len(means)) + 0.5) / 20, means, color=COLORS["value"])
+    axes.set(xlabel="epoch", xlim=(0, epochs), yticks=[0.05, 0.1, 0.2, 0.5, 1])
+    axes.set_title("training loss, mean of 47 steps")
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
+    axes.minorticks_off()
+    axes = figure.add_axes((0.545, 0.17, 0.32, 0.7))
+    ends = []
+    for name, values, look, color in (
+        ("training", run.train_accuracy, "-o", COLORS["value"]),
+        ("test", run.test_accuracy, "--s", COLORS["gradient"]),
+    ):
+        axes.plot(np.arange(1, epochs + 1), values, look, ms=5, color=color)
+        ends.append((epochs, values[-1], name, color))
+    axes.set(xlabel="epoch", xlim=(0, epochs + 0.3), xticks=range(0, epochs + 1, 2))
+    axes.set_title("accuracy")
+    label_ends(axes, ends)
+    training, test = run.train_accuracy, run.test_accuracy
+    text = (
+        f"Training the network 784-128-10 on all of MNIST for {epochs} epochs. The training loss "
+        f"falls from {run.step_loss[0]:.1f} at the first step to about {means[-1]:.1g}, first fast,"
+        " then ever slower. Accuracy on the training images, while it learns from them: "
+        f"{training[0]:.2f} in epoch 1, {training[-1]:.2f} in epoch {epochs}. On the test images: "
+        f"{test[0]:.2f} and {test[-1]:.2f}."
+    )
+    return Picture(figure, text)
+
+
+def _weights_after(index: int) -> Picture:
+    # Over 0.3 there are few weights; a scale up to them would leave the others pale.
+    picture = draw_weights(_training_run().weights[index].astype(np.float32), reach=0.3)
+    what = "random grain all over, no pattern"
+    if index:
+        what = "patches and strokes in the middle of many, the random grain still at the edges"
+    text = (
+        f"The weights of 16 hidden units after {EPOCHS_SHOWN[index]} epochs as images of 28 x 28, "
+        f"on the scale from -0.3 to 0.3: {what}."
+    )
+    return Picture(picture.figure, text)
+
+
+def weights_epoch_0() -> Picture:
+    return _weights_after(0)
+
+
+def weights_epoch_5() -> Picture:
+    return _weights_after(1)
+
+
+def weights_epoch_10() -> Picture:
+    return _weights_after(2)
+
+
+def test_mistakes() -> Picture:
+    run, mnist = _training_run(), load_mnist()
+    true = mnist.y_test[run.mistakes]
+    titles = [f"true {t}\nsaid {s}" for t, s in zip(true, run.said, strict=True)]
+    picture = draw_digits(mnist.x_test[run.mistakes], titles)
+    text = "The test images with the highest loss after 10 epochs, by true digit. " + picture.text
+    return Picture(picture.figure, text)
+
+
 PICTURES = {
     f"{make.__name__}.png": make
     for make in (
@@ -270,6 +620,14 @@ PICTURES = {
         transposes,
         linear_shapes,
         forward_backward_cost,
+        relu_gate,
+        backprop_flow,
+        gradient_summary,
+        training_progress,
+        weights_epoch_0,
+        weights_epoch_5,
+        weights_epoch_10,
+        test_mistakes,
     )
 }
 
@@ -300,8 +658,13 @@ def write(folder: Path = FOLDER) -> None:
 def main() -> int:
     """Write the pictures, or with --check compare; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare, write nothing")
-    if not parser.parse_args().check:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="only compare, write nothing")
+    what.add_argument("--train", action="store_true", help="train again before writing")
+    options = parser.parse_args()
+    if options.train:
+        np.savez_compressed(RUN_FILE, **vars(train()))
+    if not options.check:
         write()
         return 0
     names = outdated()

@@ -21,7 +21,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 
 from course_lib import viz
-from course_lib.viz.style import COLORS, MAX_WIDTH, SMALL, count, number
+from course_lib.viz.style import COLORS, LOOKS, MAX_WIDTH, SMALL, count, number
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "images"
@@ -137,6 +137,79 @@ def _confusion():
     return viz.draw_confusion(np.array([[50, 3], [0, 70]]), ["cat", "dog"])
 
 
+def _sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def _activations():
+    return viz.draw_activations(
+        {
+            "ReLU": (lambda z: np.maximum(z, 0), lambda z: 1.0 * (z > 0)),
+            "leaky\nReLU": (
+                lambda z: np.where(z > 0, z, z / 8),
+                lambda z: np.where(z > 0, 1, 0.125),
+            ),
+            "sigmoid": (_sigmoid, lambda z: _sigmoid(z) * _sigmoid(-z)),
+            "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+            "square": (np.square, lambda z: 2 * z),
+        }
+    )
+
+
+def _points():
+    rng = np.random.default_rng(4)
+    X = rng.uniform(-1, 1, (40, 2))
+    return X, (X[:, 0] > 0.25).astype(int)
+
+
+def _regions():
+    return viz.draw_regions(
+        {
+            "as labels": lambda X: (X[:, 0] > 0.25).astype(int),
+            "as logits": lambda X: X,
+            "all class 0": lambda X: np.full(len(X), -1.5),
+        },
+        *_points(),
+    )
+
+
+def _one_region():
+    return viz.draw_regions({"a title of\ntwo lines": lambda X: X[:, 1:] - X[:, :1]}, *_points())
+
+
+def _probabilities():
+    p = np.array([0.05, 0.02, 0.10, 0.70, 0.03, 0.01, 0.04, 0.03, 0.01, 0.01])
+    return viz.draw_probabilities(np.log(p) + 2, p, 3, p - np.eye(10)[3])
+
+
+def _overflown_probabilities():
+    return viz.draw_probabilities(
+        [1000, -1000.5, 3], [np.nan, 0, 0.25], names=["cat", "a long dog", "horse"]
+    )
+
+
+def _runs():
+    steps = np.arange(300)
+    return viz.draw_runs(
+        {
+            "rate 0.1": 2.5 * 0.99**steps,
+            "rate 0.11": 2.5 * 0.9901**steps,
+            "rate 50": np.array([2.5, 8.0, 500.0, np.inf, np.nan]),
+            "rate 1e9": np.array([np.nan, 3.0]),
+        },
+        reference=("ln 10", np.log(10)),
+    )
+
+
+def _runs_that_end_together():
+    runs = {f"seed {i}": np.linspace(0.1, 0.9 + i / 500, 4) for i in range(6)}
+    return viz.draw_runs(runs, "accuracy", "epoch", ("guessing", 0.1), smooth=2)
+
+
+def _surprise():
+    return viz.draw_surprise((1, 0.99, 0.5, 0.001))
+
+
 EXAMPLES = {
     _chain: ["x = -1.5", "y = 20.25", "dy/dx = -27", "dy/du = not filled in", "square: -9"],
     _long_chain: ["a = -3", "h = 4", "dh/dh = -0.4286", "op 6"],
@@ -152,8 +225,24 @@ EXAMPLES = {
     _digits: ["9 images of 28 x 28", "true 0", "true 8"],
     _weights: ["3 units", "3 x 4", "from -0.5 to 0.47"],
     _history: ["100 steps", "from 2.2 to", "2 epochs: 0.75", "0.62"],
+    _activations: [
+        "ReLU: at z = -2, 0, 2 the value is 0, 0, 2, the derivative 0, 0, 1.",
+        "leaky ReLU", "-0.25, 0, 2, the derivative 0.125, 0.125, 1", "0.5, 0.8808", "0.105, 0.25",
+        "0.964, the derivative 0.07065, 1, 0.07065", "4, 0, 4, the derivative -4, 0, 4",
+    ],
+    _regions: ["40 points", "as labels: 1.00 right", "as logits: 0.25 right", "all class 0: 0.53"],
+    _one_region: ["two lines: "],
+    _probabilities: ["10 classes", "Logits: 0: -0.996", "3: 1.64", "3: 0.7,", "3: -0.3,", "is 3."],
+    _overflown_probabilities: ["cat: 1000, a long dog: -1000", "cat: nan, a long dog: 0"],
+    _runs: [
+        "4 runs, on a logarithmic axis", "rate 0.1: from 2.5 to 0.12 in 300 steps",
+        "rate 50: not finite from step 4 of 5 steps on", "1e9: not finite from step 1 of 2",
+        "ln 10 = 2.303",
+    ],
+    _runs_that_end_together: ["accuracy of 6 runs. ", "seed 0: from 0.1 to 0.77 in 4 epochs"],
+    _surprise: ["0 at p = 1", "0.0101 at p = 0.99", "0.693 at p = 0.5", "6.91 at p = 0.001"],
     _confusion: ["123 samples", "2 classes", "120 right", "cat taken for dog (3)"],
-}
+}  # fmt: skip
 EVERYTHING = [*EXAMPLES, *make_images.PICTURES.values()]
 
 
@@ -334,9 +423,124 @@ def test_history_counts_losses_that_are_not_finite():
     assert picture.png()
 
 
+def test_a_derivative_that_jumps_is_not_joined():
+    axes = _activations().figure.axes[0]
+    z, slope = next(line.get_data() for line in axes.lines if line.get_linestyle() == "--")
+    assert set(slope[z < 0]) == {0.0}
+    gap = np.flatnonzero(np.isnan(slope))
+    assert len(gap) == 1
+    assert z[gap[0] - 1] == 0
+
+
+def test_regions_are_the_same_for_labels_scores_and_logits():
+    X, labels = _points()
+
+    def score(X):
+        return X[:, 0] - X[:, 1] / 2
+
+    picture = viz.draw_regions(
+        {
+            "labels": lambda X: (score(X) > 0).astype(int),
+            "booleans": lambda X: score(X) > 0,
+            "score": score,
+            "column": lambda X: 3 * score(X)[:, None],
+            "logits": lambda X: np.column_stack([-score(X), score(X)]) + 7,
+        },
+        X,
+        labels,
+    )
+    share = np.mean((score(X) > 0) == labels)
+    assert 0.5 < share < 1
+    assert picture.text.count(f"{share:.2f} right") == 5
+    panels = [
+        [line.get_xydata() for line in axes.lines if line.get_marker() == "^"]
+        for axes in picture.figure.axes
+    ]
+    for (small, samples), (small_too, _) in combinations(panels, 2):
+        np.testing.assert_array_equal(small, small_too)
+        assert (score(small) > 0).all()
+        np.testing.assert_array_equal(samples, X[labels == 1])
+    for axes in picture.figure.axes:
+        boundary = np.vstack([path.vertices for path in axes.collections[-1].get_paths()])
+        assert len(boundary) > 50
+        assert np.abs(score(boundary)).max() < 0.02
+
+
+def test_only_the_true_class_is_hatched():
+    for axes in _probabilities().figure.axes:
+        assert [bool(bar.get_hatch()) for bar in axes.patches] == [i == 3 for i in range(10)]
+    lengths = [bar.get_width() for bar in _probabilities().figure.axes[2].patches]
+    np.testing.assert_allclose(lengths[2:5], [0.1, -0.3, 0.03])
+
+
+def _curves(picture):
+    """The lines of draw_runs that are curves: steps against values."""
+    axes = picture.figure.axes[0]
+    return [
+        line
+        for line in axes.lines
+        if line.get_transform() == axes.transData and line.get_marker() == "None"
+    ]
+
+
+def test_runs_differ_in_their_dashes():
+    looks = [str(look["ls"]) for look in LOOKS]
+    assert len(set(looks)) == len({look["color"] for look in LOOKS}) == 6
+    curves = _curves(_runs_that_end_together())
+    assert len({str(curve._unscaled_dash_pattern) for curve in curves}) == 6
+
+
+def test_a_run_stops_at_its_first_value_that_is_not_finite():
+    picture = viz.draw_runs({"right": [1.0, 2.0, 3.0, 2.0], "broken": [1.0, 4.0, np.nan, 2.0]})
+    axes = picture.figure.axes[0]
+    assert [list(curve.get_ydata()) for curve in _curves(picture)] == [[1, 2, 3, 2], [1, 4]]
+    (cross,) = [line for line in axes.lines if line.get_marker() == "x"]
+    assert cross.get_xydata().tolist() == [[2, 4]]
+    assert [text.get_text() for text in axes.texts] == ["right", "broken: not finite"]
+
+
+def test_smoothing_is_the_mean_of_the_last_values():
+    (curve,) = _curves(viz.draw_runs({"run": [2.0, 4.0, 9.0, 2.0]}, smooth=3))
+    np.testing.assert_allclose(curve.get_xydata(), [[1, 2], [2, 3], [3, 5], [4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [([3.0, 0.02], "log"), ([3.0, 0.04], "linear"), ([3.0, 0.0], "linear"), ([-9.0, 9], "linear")],
+)
+def test_wide_spans_of_positive_values_get_a_logarithmic_axis(values, scale):
+    assert viz.draw_runs({"run": values}).figure.axes[0].get_yscale() == scale
+
+
+def test_labels_stand_at_their_ends_where_there_is_room():
+    picture = viz.draw_runs({"low": [1.0, 1.0], "high": [1.0, 9.0], "middle": [1.0, 5.0]})
+    axes = picture.figure.axes[0]
+    for text, value in zip(axes.texts, [1, 5, 9], strict=True):
+        at = axes.transAxes.inverted().transform(axes.transData.transform((2, value)))[1]
+        assert text.get_position()[1] == pytest.approx(at)
+    assert [text.get_text() for text in axes.texts] == ["low", "middle", "high"]
+
+
+def test_weights_can_share_a_scale():
+    W = np.random.default_rng(5).uniform(-0.5, 0.5, (12, 3))
+    own, shared = viz.draw_weights(W, (3, 4)), viz.draw_weights(W, (3, 4), reach=0.25)
+    assert own.figure.axes[0].images[0].get_clim()[1] == np.abs(W).max()
+    assert {axes.images[0].get_clim() for axes in shared.figure.axes[:3]} == {(-0.25, 0.25)}
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
+        (lambda: viz.draw_runs({}), "0 runs given, expected 1 to 6"),
+        (lambda: viz.draw_runs({"a": [1.0], "b": []}), r"'b' has shape \(0,\)"),
+        (lambda: viz.draw_runs({"a": [1.0]}, smooth=0), "smooth is 0"),
+        (lambda: viz.draw_surprise([0.5, 0.0]), "p is 0.0, expected a probability"),
+        (lambda: viz.draw_regions({"f": len}, np.ones((4, 3)), np.ones(4)), r"\(4, 3\).*\(N, 2\)"),
+        (lambda: viz.draw_regions({"f": len}, np.eye(2), np.array([1, 2])), r"labels are \[1, 2\]"),
+        (lambda: viz.draw_regions({"f": len}, np.eye(2), np.arange(2)), r"'f' returned shape \(\)"),
+        (lambda: viz.draw_probabilities([1.0, 2.0], [1.0]), r"probabilities have shape \(1,\)"),
+        (lambda: viz.draw_probabilities([1, 2], [0, 1], names="a"), r"names have shape \(1,\)"),
+        (lambda: viz.draw_probabilities([1, 2], [0, 1], 2), "label is 2, expected 0 to 1"),
         (lambda: viz.draw_chain(["x", "y"], [1.0], None, ["f"]), "2 names need 2 values, got 1"),
         (lambda: viz.draw_chain(["x", "y"], [1.0, 2.0]), "2 names need 1 operations, got 0"),
         (lambda: viz.draw_graph({"a": "a"}, [("a", "b")]), "no node 'b'"),
@@ -371,10 +575,14 @@ def test_counts_are_words():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["value", "gradient", "wrong", "ink", "muted"])
-def test_text_colors_stand_out_on_white(name):
+@pytest.mark.parametrize(
+    "color",
+    [*(COLORS[name] for name in ("value", "gradient", "wrong", "ink", "muted"))]
+    + [look["color"] for look in LOOKS],
+)
+def test_text_colors_stand_out_on_white(color):
     """WCAG 2.1 asks 4.5 : 1 of small text."""
-    rgb = np.array(to_rgb(COLORS[name]))
+    rgb = np.array(to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5
 
@@ -386,7 +594,9 @@ def test_images_are_up_to_date():
     assert (run.returncode, run.stdout) == (0, "")
 
 
-def test_outdated_images_are_named(tmp_path):
+def test_outdated_images_are_named(tmp_path, monkeypatch):
+    few = {name: make_images.PICTURES[name] for name in ("chain.png", "fork.png", "patterns.png")}
+    monkeypatch.setattr(make_images, "PICTURES", few)
     make_images.write(tmp_path)
     assert make_images.outdated(tmp_path) == []
     stored = json.loads((tmp_path / "alt.json").read_text(encoding="utf-8"))
@@ -408,3 +618,47 @@ def test_images_are_small_and_all_have_an_alternative():
 def test_chain_of_the_first_chapter_multiplies_its_slopes():
     text = make_images.chain().text
     assert "dy/du = 10, dy/dx = 30" in text
+
+
+def test_gate_shows_the_numbers_of_the_small_network():
+    text = make_images.relu_gate().text
+    assert "da = -0.2325 arrives and dz = -0.2325 goes back" in text
+    assert (
+        "z = -0.5 goes in and a = 0 comes out; the gradient da = -0.18 arrives and dz = 0" in text
+    )
+
+
+def test_every_gradient_in_the_figures_has_the_shape_of_its_variable():
+    for hidden in (128, 512):
+        arrays = make_images._two_layers(hidden)
+        gradients = [name for name in arrays if "d" + name in arrays]
+        assert gradients == ["W1", "b1", "z1", "a1", "W2", "b2", "z2"]
+        for name in gradients:
+            assert arrays["d" + name].shape == arrays[name].shape
+
+
+def test_the_stored_run_can_be_repeated():
+    """The first epoch again; roundings that differ between machines hardly show in it."""
+    stored, again = make_images._training_run(), make_images.train(epochs=1)
+    np.testing.assert_array_equal(again.weights[0], stored.weights[0])
+    np.testing.assert_allclose(again.step_loss[:100], stored.step_loss[:100], rtol=0.01)
+    assert again.step_loss.mean() == pytest.approx(stored.step_loss[:938].mean(), rel=0.01)
+    assert again.test_accuracy[0] == pytest.approx(stored.test_accuracy[0], abs=0.01)
+
+
+def test_the_stored_run_is_small_and_its_mistakes_are_wrong():
+    assert make_images.RUN_FILE.stat().st_size < 300_000
+    run = make_images._training_run()
+    assert run.step_loss.shape == (9380,)
+    assert run.weights.shape == (3, 784, 16)
+    assert run.test_accuracy[-1] > 0.97
+    assert (make_images.load_mnist().y_test[run.mistakes] != run.said).all()
+
+
+def test_weights_after_each_epoch_are_on_one_scale():
+    limits = set()
+    for make in (
+        make_images.weights_epoch_0, make_images.weights_epoch_5, make_images.weights_epoch_10
+    ):  # fmt: skip
+        limits |= {axes.images[0].get_clim() for axes in drawn(make).figure.axes if axes.images}
+    assert limits == {(-0.3, 0.3)}

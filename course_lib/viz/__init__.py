@@ -4,17 +4,25 @@ from course_lib.viz.arrays import (
     draw_confusion,
     draw_digits,
     draw_gradient_comparison,
-    draw_history,
     draw_matrices,
     draw_weights,
 )
-from course_lib.viz.curves import draw_contour, draw_descent, draw_tangent
+from course_lib.viz.classification import draw_probabilities, draw_regions
+from course_lib.viz.curves import (
+    draw_activations,
+    draw_contour,
+    draw_descent,
+    draw_surprise,
+    draw_tangent,
+)
 from course_lib.viz.graphs import Graph, draw_chain, draw_graph, draw_graphs
 from course_lib.viz.picture import Picture
+from course_lib.viz.training import draw_history, draw_runs
 
 __all__ = [
     "Graph",
     "Picture",
+    "draw_activations",
     "draw_chain",
     "draw_confusion",
     "draw_contour",
@@ -25,6 +33,10 @@ __all__ = [
     "draw_graphs",
     "draw_history",
     "draw_matrices",
+    "draw_probabilities",
+    "draw_regions",
+    "draw_runs",
+    "draw_surprise",
     "draw_tangent",
     "draw_weights",
 ]

@@ -325,22 +325,32 @@ def draw_digits(
 
 
 @styled
-def draw_weights(W: np.ndarray, shape: tuple[int, int] = (28, 28), columns: int = 8) -> Picture:
+def draw_weights(
+    W: np.ndarray,
+    shape: tuple[int, int] = (28, 28),
+    columns: int = 8,
+    reach: float | None = None,
+) -> Picture:
     """Draw the weights that arrive at each unit as an image, on one scale for all.
 
     W: (D, M) with D = shape[0] * shape[1]. Reddish is positive, bluish negative, white 0.
+    reach: the scale goes from -reach to reach, by default as far as W; give the same to several
+    pictures to compare them. Weights beyond it have the colour of its end.
     """
     W = np.asarray(W)
     if W.ndim != 2 or W.shape[0] != shape[0] * shape[1]:
         raise ValueError(f"W has shape {W.shape}, expected ({shape[0] * shape[1]}, units)")
-    reach = float(np.abs(W).max()) or 1.0
+    end = reach or float(np.abs(W).max()) or 1.0
     titles = [f"unit {i}" for i in range(W.shape[1])]
     figure, panels, drawn = _image_grid(
-        W.T.reshape(-1, *shape), titles, columns, cmap="RdBu_r", vmin=-reach, vmax=reach
+        W.T.reshape(-1, *shape), titles, columns, cmap="RdBu_r", vmin=-end, vmax=end
     )
     width, height = figure.get_size_inches()
     figure.set_size_inches(max(width, 3), height + 0.7)  # room for the colour bar
-    bar = figure.colorbar(drawn, ax=panels, location="bottom", shrink=0.8, aspect=30)
+    bar = figure.colorbar(
+        drawn, ax=panels, location="bottom", shrink=0.8, aspect=30,
+        extend="both" if reach else "neither",
+    )  # fmt: skip
     bar.set_label("weight: blue below 0, red above")
     text = (
         f"The weights of {count(W.shape[1], 'unit')} as images of {shape[0]} x {shape[1]}, "
@@ -411,52 +421,4 @@ def draw_confusion(counts: np.ndarray, names: Sequence[str] | None = None) -> Pi
             f"{names[t]} taken for {names[p]} ({counts[t, p]:,})" for t, p in worst
         )
         text += "."
-    return Picture(figure, text)
-
-
-@styled
-def draw_history(history) -> Picture:
-    """Draw the loss of every step and, beside it, the accuracies of every epoch.
-
-    history: has the lists step_loss, train_accuracy and validation_accuracy, as what `fit`
-    returns; the accuracies may be empty.
-    """
-    losses = np.asarray(history.step_loss, dtype=float)
-    accuracies = {"train": history.train_accuracy, "validation": history.validation_accuracy}
-    accuracies = {label: values for label, values in accuracies.items() if len(values)}
-    panels_wanted = 2 if accuracies else 1
-    figure = Figure(figsize=(3.5 * panels_wanted, 2.6), layout="constrained")
-    panels = figure.subplots(1, panels_wanted, squeeze=False)[0]
-    axes = panels[0]
-    steps = np.arange(1, len(losses) + 1)
-    window = len(losses) // 25
-    if window > 1:
-        axes.plot(steps, losses, color=COLORS["light"], lw=0.8, label="each step")
-        smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
-        middles = steps[: len(smooth)] + (window - 1) / 2
-        axes.plot(middles, smooth, color=COLORS["value"], label=f"mean of {window}")
-        axes.legend()
-    else:
-        axes.plot(steps, losses, "-o", ms=3, color=COLORS["value"])
-    axes.set(xlabel="step", ylabel="loss")
-    finite = losses[np.isfinite(losses)]
-    text = f"Training loss over {count(len(losses), 'step')}"
-    if len(losses):
-        text += f": from {losses[0]:.2g} to {losses[-1]:.2g}"
-    text += "."
-    if len(finite) < len(losses):
-        text += f" Not finite: {count(len(losses) - len(finite), 'loss')}."
-    if accuracies:
-        axes = panels[1]
-        for label, values in accuracies.items():
-            look = {"train": "-o", "validation": "--s"}[label]
-            color = COLORS["value" if label == "train" else "gradient"]
-            axes.plot(np.arange(1, len(values) + 1), values, look, ms=5, color=color, label=label)
-            text += (
-                f" {label.capitalize()} accuracy after {count(len(values), 'epoch')}: "
-                f"{values[-1]:.2f}."
-            )
-        axes.set(xlabel="epoch", ylabel="accuracy")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend()
     return Picture(figure, text)

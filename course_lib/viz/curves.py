@@ -1,12 +1,21 @@
-"""Functions of one and two variables: tangents, contours, and descent along them."""
+"""Functions of one and two variables: tangents, contours, descent along them, activations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from course_lib.viz.picture import Picture
-from course_lib.viz.style import COLORS, MAX_WIDTH, SMALL, count, number, shown, styled
+from course_lib.viz.style import (
+    COLORS,
+    MAX_WIDTH,
+    SMALL,
+    count,
+    non_decreasing,
+    number,
+    shown,
+    styled,
+)
 
 HALO = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 
@@ -206,3 +215,106 @@ def draw_descent(
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
     return Picture(figure, "Gradient descent on one variable. " + " ".join(sentences))
+
+
+@styled
+def draw_activations(functions: Mapping[str, tuple[Callable, Callable]]) -> Picture:
+    """Draw activation functions and, dashed, their derivatives, one panel for each.
+
+    functions: name -> (f, derivative), both elementwise on arrays of z. Dots mark the derivative
+    at z = -2, 0 and 2. What is above 2.5 or below -2.5 is outside the panels.
+    """
+    z = np.linspace(-4, 4, 801)
+    points = np.array([-2.0, 0.0, 2.0])
+    columns = min(4, len(functions))
+    rows = -(-len(functions) // columns)
+    figure = Figure(figsize=(min(MAX_WIDTH, 2.4 * columns), 2.1 * rows + 0.5), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    low = high = 0.0
+    sentences = []
+    for axes, (name, (f, derivative)) in zip(panels.flat, functions.items(), strict=False):
+        value, slope, marked = f(z), derivative(z), derivative(points)
+        low, high = min(low, value.min(), slope.min()), max(high, value.max(), slope.max())
+        # A derivative that jumps has a gap there, not a steep line.
+        slope = np.where(np.abs(np.diff(slope, prepend=slope[0])) > 0.2, np.nan, slope)
+        axes.axhline(0, color=COLORS["line"], lw=0.8)
+        axes.axvline(0, color=COLORS["line"], lw=0.8)
+        axes.plot(z, value, color=COLORS["value"], label="value")
+        axes.plot(z, slope, color=COLORS["gradient"], ls="--", label="derivative")
+        axes.plot(points, marked, "o", ms=5, color=COLORS["gradient"])
+        axes.set_title(name)
+        axes.set(xlabel="z", xlim=(-4, 4), xticks=[-4, -2, 0, 2, 4])
+        values, slopes = (", ".join(map(number, v)) for v in (f(points), marked))
+        sentences.append(
+            f"{' '.join(name.split())}: at z = -2, 0, 2 the value is {values}, "
+            f"the derivative {slopes}."
+        )
+    for axes in panels.flat[len(functions) :]:
+        axes.axis("off")
+    panels[0, 0].set_ylim(max(low, -2.5) - 0.15, min(high, 2.5) + 0.15)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return Picture(figure, "Activation functions and their derivatives. " + " ".join(sentences))
+
+
+@styled
+def draw_surprise(marked: Sequence[float] = (0.9, 0.5, 0.1, 0.01)) -> Picture:
+    """Draw -ln p, what the loss of one sample is when its true class got probability p.
+
+    marked: values of p in (0, 1] to mark, with what they cost.
+    Raises ValueError for a p outside that range.
+    """
+    marked = [float(p) for p in marked]
+    for p in marked:
+        if not 0 < p <= 1:
+            raise ValueError(f"p is {p}, expected a probability above 0 and up to 1")
+    costs = [float(-np.log(p)) + 0.0 for p in marked]
+    smallest = min([*marked, 0.01])
+    p = np.geomspace(smallest, 1, 400)
+    figure = Figure(figsize=(5.6, 3.2))
+    axes = figure.add_axes((0.11, 0.17, 0.58, 0.79))
+    axes.plot(p, -np.log(p), color=COLORS["value"])
+    axes.plot(marked, costs, "o", ms=6, color=COLORS["gradient"], zorder=3, clip_on=False)
+    axes.set(xlim=(0, 1), ylim=(0, -1.06 * np.log(smallest)))
+    axes.set(xlabel="p, the probability of the true class", ylabel="loss of the sample, \u2212ln p")
+    label_ends(
+        axes,
+        [
+            (p, cost, f"p = {number(p)}: {_short(cost)}", COLORS["gradient"])
+            for p, cost in zip(marked, costs, strict=True)
+        ],
+    )
+    said = ", ".join(f"{_short(c)} at p = {number(p)}" for p, c in zip(marked, costs, strict=True))
+    return Picture(
+        figure,
+        "The curve -ln p, the loss of a sample whose true class got probability p. It falls from "
+        f"very high near p = 0 to 0 at p = 1: {said}.",
+    )
+
+
+def _short(x: float) -> str:
+    return number(float(f"{x:.3g}"))
+
+
+def label_ends(axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write labels to the right of `axes`, each at the height of its point if there is room.
+
+    ends: (x, y, label, colour). A dotted line leads from the point to its label. The limits and
+    the place of the axes must be final.
+    """
+    width, height = axes.figure.get_size_inches() * axes.get_position().size
+    to_axes = axes.transScale + axes.transLimits
+    axes.get_ylim()  # limits that are due are set now
+    ends = sorted(ends, key=lambda end: end[1])
+    places = [to_axes.transform(end[:2]) for end in ends]
+    offsets = 0.19 * np.arange(len(ends))
+    wanted = np.array([y * height for _, y in places]) - offsets
+    heights = non_decreasing(np.clip(wanted, 0.0, max(height - offsets[-1], 0.0))) + offsets
+    for (x, y), label_y, (_, _, label, color) in zip(places, heights / height, ends, strict=True):
+        axes.plot(
+            [x, 1, 1 + 0.12 / width], [y, y, label_y], ":", lw=1, color=color,
+            transform=axes.transAxes, clip_on=False,
+        )  # fmt: skip
+        axes.text(
+            1 + 0.16 / width, label_y, label,
+            va="center", color=color, transform=axes.transAxes,
+        )  # fmt: skip

@@ -16,6 +16,7 @@ from course_lib.viz.style import (
     SMALL,
     count,
     inch_canvas,
+    non_decreasing,
     number,
     shown,
     styled,
@@ -280,7 +281,7 @@ class _Layout:
                     -self._pull(item, self.y) - offset
                     for item, offset in zip(column, offsets, strict=True)
                 ]
-                for item, y, offset in zip(column, _non_decreasing(wanted), offsets, strict=True):
+                for item, y, offset in zip(column, non_decreasing(wanted), offsets, strict=True):
                     self.y[item] = -(y + offset)
         top = max(self.y[item] + self._room(item) / 2 for item in self.y)
         bottom = min(self.y[item] - self._room(item) / 2 for item in self.y)
@@ -396,19 +397,6 @@ def _layers(graph: Graph) -> dict[str, int]:
         if not sources[node] and targets[node]:
             layer[node] = min(layer[target] for target in targets[node]) - 1
     return layer
-
-
-def _non_decreasing(wanted: Sequence[float]) -> list[float]:
-    """The non-decreasing numbers nearest to `wanted` (pool adjacent violators)."""
-    blocks: list[list[float]] = []  # mean, length
-    for w in wanted:
-        blocks.append([w, 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, length = blocks.pop()
-            before = blocks[-1]
-            before[0] = (before[0] * before[1] + mean * length) / (before[1] + length)
-            before[1] += length
-    return [mean for mean, length in blocks for _ in range(int(length))]
 
 
 def _describe(graph: Graph) -> str:

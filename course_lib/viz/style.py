@@ -1,5 +1,6 @@
 """The look that all pictures share: colours, font sizes, number format, and sizes of text."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import matplotlib
@@ -26,6 +27,16 @@ COLORS = {
     "tint": "#FFE3B3",
     "strong_tint": "#FFBF52",
 }
+
+# One for each curve of several: dark enough for text, and told apart by their dashes.
+LOOKS = (
+    {"color": "#0069A6", "ls": "-"},
+    {"color": "#B24A00", "ls": (0, (5, 1.5))},
+    {"color": "#00694D", "ls": (0, (1.2, 1.2))},
+    {"color": "#9A3D74", "ls": (0, (7, 1.5, 1.2, 1.5))},
+    {"color": "#222222", "ls": (0, (2.5, 1.2))},
+    {"color": "#6B5B00", "ls": (0, (5, 1.2, 1.2, 1.2, 1.2, 1.2))},
+)
 
 STYLE = {
     "font.family": FONT,
@@ -104,3 +115,16 @@ def inch_canvas(width: float, height: float):
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.axis("off")
     return figure, axes
+
+
+def non_decreasing(wanted: Sequence[float]) -> list[float]:
+    """The non-decreasing numbers nearest to `wanted` (pool adjacent violators)."""
+    blocks: list[list[float]] = []  # mean, length
+    for w in wanted:
+        blocks.append([w, 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            mean, length = blocks.pop()
+            before = blocks[-1]
+            before[0] = (before[0] * before[1] + mean * length) / (before[1] + length)
+            before[1] += length
+    return [mean for mean, length in blocks for _ in range(int(length))]
