@@ -1,6 +1,11 @@
 """Runs the chapters' notebooks beside the tests; keeps both away from anybody's own progress."""
 
 import os
+
+# Two workers on two cores: threads of BLAS would only wait for each other. Kernels inherit this.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
 import shutil
 import tempfile
 from functools import cache

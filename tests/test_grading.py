@@ -1,5 +1,6 @@
 """The judge: outcomes, findings, hostile attempts, time."""
 
+import functools
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ from course_lib import exercises, grading
 from course_lib.grading import Call, Finding, exercise
 from course_lib.grading.outcomes import Odd, agrees, plain_array
 from course_lib.grading.watchdog import Escaped, TooSlow, run_within
-from tests.answers import right, wrong
+from tests.answers import right, right_networks, wrong, wrong_networks  # noqa: F401
 
 NOT_SPECIFIC = {"values"}
 
@@ -34,9 +35,15 @@ def test_odd_right_answer_passes(name, attempt):
     assert verdict.status == "passed", verdict.message
 
 
+@functools.cache
+def judged(name, attempt):
+    """The verdict, once for all tests: some attempts train a network."""
+    return course_lib.judge(name, attempt)
+
+
 @pytest.mark.parametrize(("name", "attempt"), of(wrong.WRONG))
 def test_uncatalogued_wrong_answer_is_refused(name, attempt):
-    verdict = course_lib.judge(name, attempt)
+    verdict = judged(name, attempt)
     assert verdict.status in ("failed", "error")
     assert verdict.points == 0
     assert verdict.finding
@@ -44,7 +51,7 @@ def test_uncatalogued_wrong_answer_is_refused(name, attempt):
 
 
 def test_uncatalogued_wrong_answers_get_specific_findings():
-    verdicts = [course_lib.judge(n, f) for n, fs in wrong.WRONG.items() for f in fs]
+    verdicts = [judged(n, f) for n, fs in wrong.WRONG.items() for f in fs]
     vague = [v for v in verdicts if v.finding.kind in NOT_SPECIFIC]
     assert len(verdicts) >= 60
     assert len(vague) <= 0.15 * len(verdicts), "\n".join(map(str, vague))

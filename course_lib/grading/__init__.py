@@ -3,6 +3,7 @@
 from course_lib.grading.exercise import REGISTRY, Exercise, Misconception, by_nudging, exercise
 from course_lib.grading.judge import judge
 from course_lib.grading.probes import STOCK, Call, Script, Seed, Stock
+from course_lib.grading.steps import Step
 from course_lib.grading.verdict import Example, Finding, Verdict
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Misconception",
     "Script",
     "Seed",
+    "Step",
     "Stock",
     "Verdict",
     "by_nudging",

@@ -35,6 +35,7 @@ from course_lib.grading.patterns.results import (
     wrong_number_of_members,
 )
 from course_lib.grading.patterns.shapes import shape
+from course_lib.grading.patterns.steps import already_right, first_wrong_step
 from course_lib.grading.probes import size_of
 from course_lib.grading.verdict import Finding
 
@@ -44,6 +45,7 @@ def diagnose(case):
 
     sentences: (what differs, why, what to look at).
     """
+    found = None
     for pattern in PATTERNS:
         try:
             with np.errstate(all="ignore"):
@@ -51,8 +53,19 @@ def diagnose(case):
         except (ArithmeticError, ValueError, TypeError, LookupError, np.linalg.LinAlgError):
             continue  # a hypothesis that cannot be computed on these numbers is not a finding
         if found:
-            return _in_number(case.variable, found)
-    return _in_number(case.variable, plain_words(case))
+            break
+    finding, sentences = _in_number(case.variable, found or plain_words(case))
+    return finding, (*sentences, already_right(case))
+
+
+def _several_steps(case):
+    """The slip behind a wrong output, where several are computed from one another."""
+    return first_wrong_step(case) if case.exercise.several else None
+
+
+def _single_steps(case):
+    """The same where one output is computed, and simpler patterns have not explained it."""
+    return None if case.exercise.several else first_wrong_step(case)
 
 
 def _in_number(variable, found):
@@ -110,12 +123,14 @@ PATTERNS = (
     first_time_only,
     zero_or_constant,
     own_explanation,
+    _several_steps,
     shape,
     right_but_for_cases,
     factor,
     transformed,
     nearly_right,
     other_variable,
+    _single_steps,
     remembered,
     substituted,
     right_but_for_entries,

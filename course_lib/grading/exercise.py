@@ -1,6 +1,7 @@
 """Code exercises and their misconceptions: what an author writes, in one block."""
 
 import ast
+import contextlib
 import inspect
 import re
 import textwrap
@@ -38,10 +39,12 @@ class Misconception:
     """A wrong answer that can be run, and what to say to whoever gave it.
 
     what: which variable differs and how. why: one sentence of mathematics. look: what to try.
+    symptom: tells the mistake by its marks, where no two runs give the same numbers.
     """
 
-    def __init__(self, id, what, why, look, attempt):
+    def __init__(self, id, what, why, look, symptom, attempt):
         self.id, self.what, self.why, self.look, self.attempt = id, what, why, look, attempt
+        self.symptom = symptom
 
     @property
     def message(self):
@@ -79,6 +82,10 @@ class Exercise:
         explain,
         minutes,
         numerical,
+        canonical,
+        steps,
+        cpu_time,
+        around,
     ):
         self.solution = solution
         self.name = solution.__name__
@@ -97,6 +104,10 @@ class Exercise:
         self.accept = accept
         self.ingredients = ingredients
         self.explain = explain
+        self.canonical = canonical
+        self.steps = tuple(steps)
+        self.cpu_time = cpu_time
+        self.around = around
         self.misconceptions = []
         self.alternatives = []
         self._probes = probes
@@ -110,17 +121,19 @@ class Exercise:
 
     # what an author adds -------------------------------------------------------------------
 
-    def misconception(self, id, what, why="", look=""):
+    def misconception(self, id, what, why="", look="", symptom=None):
         """Registers the decorated wrong answer. id: short and unique within the exercise.
 
         what, why and look are the three parts of the message, in that order. With `what` alone,
-        the judge puts a sentence before it that says which variable differs.
+        the judge puts a sentence before it that says which variable differs. symptom(probe,
+        outcome) -> bool recognises it by its marks, for answers that are never equal (training);
+        without it the outcome must equal what the wrong answer gives.
         """
         if any(m.id == id for m in self.misconceptions):
             raise ValueError(f"{self.name} has two misconceptions called {id!r}")
 
         def add(attempt):
-            self.misconceptions.append(Misconception(id, what, why, look, attempt))
+            self.misconceptions.append(Misconception(id, what, why, look, symptom, attempt))
             return attempt
 
         return add
@@ -149,6 +162,11 @@ class Exercise:
     def output_words(self):
         return f"the list of {self.outputs[0]}" if self.sequence else f"({', '.join(self.outputs)})"
 
+    @property
+    def computed(self):
+        """The outputs in the order in which they are computed."""
+        return [s.name for s in self.steps if s.name in self.outputs] or list(self.outputs)
+
     def parameters(self, method=None):
         """The names of the positional parameters, of the function or of a class's method."""
         if not self.is_class:
@@ -166,6 +184,14 @@ class Exercise:
         """The cases of this exercise, made from a seed. Another seed gives other numbers."""
         made = self._probes(np.random.default_rng(seed)) if callable(self._probes) else self._probes
         return [p if isinstance(p, (Call, Script)) else Call(tuple(p)) for p in made]
+
+    @cached_property
+    def defaults(self):
+        """The values that a function's parameters have when nothing is given for them."""
+        if self.is_class:
+            return {}
+        parameters = inspect.signature(self.solution).parameters.items()
+        return {n: p.default for n, p in parameters if p.default is not p.empty}
 
     @cached_property
     def axis_letters(self):
@@ -240,6 +266,10 @@ def exercise(
     explain=None,
     minutes=5,
     numerical=None,
+    canonical=None,
+    steps=(),
+    cpu_time=False,
+    around=contextlib.nullcontext,
 ):
     """Makes an exercise of the decorated reference solution (a function or a class).
 
@@ -247,7 +277,8 @@ def exercise(
     `rng` that makes one. outputs: names of what is returned (("dW",)); several names mean a tuple.
     sequence: the answer is a list of any length. hints: from gentle to nearly everything.
     starter: the learner's cell, if not signature and docstring over a gap. blind_spots: sentences
-    on wrong answers that no probe can tell from right ones. seconds: time for one judgement.
+    on wrong answers that no probe can tell from right ones. seconds: time for one judgement, of
+    the processor where cpu_time is set (and at most three times that on the clock).
 
     accept(probe, outcome): True, a `Finding` and sentence (a refusal), or None for "compare with
     the reference"; for exercises with many right answers.
@@ -256,6 +287,11 @@ def exercise(
     numerical(**inputs) -> array: the same gradient by nudging, for the picture on the card.
     explain(probe, outcome, wanted) -> [(Finding, sentences), …]: a diagnosis of the exercise's
     own, all that may hold, the most telling first; believed when it holds on every probe.
+    canonical(inputs, name, value) -> value: the one value that stands for several right ones, such
+    as a gradient at a kink; used on whatever is recorded, the reference's results included.
+    steps: the computation as `Step`s, whose names include the outputs; the diagnosis then finds
+    the first wrong quantity in that order, and the slip that made it.
+    around() -> a context manager in which each probe is run.
     """
     if not 1 <= points <= 5:
         raise ValueError(f"an exercise has 1 to 5 points, not {points}")
@@ -280,6 +316,10 @@ def exercise(
                 explain=explain,
                 minutes=minutes,
                 numerical=numerical,
+                canonical=canonical,
+                steps=steps,
+                cpu_time=cpu_time,
+                around=around,
             )
         )
 

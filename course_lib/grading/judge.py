@@ -150,7 +150,7 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
             _restored(),
         ):
             warnings.simplefilter("ignore")
-            run_within(exercise.seconds, work)
+            run_within(exercise.seconds, work, cpu_time=exercise.cpu_time)
             return _decide(exercise, attempt, prepared, outcomes, deadline, printed.getvalue())
     except Escaped as escaped:
         kind = type(escaped.cause).__name__
@@ -206,20 +206,24 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     if not any(refusals):
         return _verdict(exercise, "passed", None, "Right.", printed=printed)
     # Where an exercise accepts many answers, the reference's numbers are no measure.
-    compared = [k for k, refusal in enumerate(refusals) if refusal is not ACCEPTED]
+    compared = [k for k, refusal in enumerate(refusals) if isinstance(refusal, bool)]
     probes_c, outcomes_c, wanted_c = (
         [rows[k] for k in compared] for rows in (probes, outcomes, wanted)
     )
     example = _example(exercise, probes_c, outcomes_c, wanted_c)
     details = {"printed": printed, "example": example}
+    own = next((r for r in refusals if isinstance(r, tuple) and r), None)
     for m in exercise.misconceptions:
-        if _gave(exercise, probes, outcomes, prepared.mistake(m)):
-            what = m.message if m.why else f"{_difference(exercise, outcomes, wanted)} {m.what}"
+        if _made(exercise, m, prepared, outcomes):
+            what = m.message
+            if m.symptom and own:
+                what = f"{own[1]} {m.message}"
+            elif not m.why:
+                what = f"{_difference(exercise, outcomes, wanted)} {m.what}"
             finding = Finding(
                 "misconception", example.variable if example else exercise.outputs[0], m.id
             )
             return _verdict(exercise, "failed", finding, what, misconception=m.id, **details)
-    own = next((r for r in refusals if isinstance(r, tuple) and r), None)
     if own:
         return _verdict(exercise, "failed", own[0], own[1], **details)
     broken = [(p, o) for p, o in zip(probes, outcomes, strict=True) if o.problem]
@@ -237,16 +241,38 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         except (TooSlow, Escaped):
             return None
 
-    case = Case(
-        exercise,
-        probes_c,
-        wanted_c,
-        outcomes_c,
-        lambda p: run(p, exercise.solution, exercise),
-        rerun,
-    )
-    finding, sentences = diagnosis.diagnose(case)
+    def diagnosed(kept):
+        rows = [[r[k] for k in kept] for r in (probes, wanted, outcomes)]
+        case = Case(exercise, *rows, lambda p: run(p, exercise.solution, exercise), rerun)
+        return diagnosis.diagnose(case)
+
+    finding, sentences = diagnosed(compared)
+    if finding.kind == "values" and time.monotonic() < deadline - 0.5 * exercise.seconds:
+        aside = _leaving_aside(exercise, prepared, outcomes, compared, diagnosed)
+        if aside:
+            finding, message, misconception = aside
+            return _verdict(
+                exercise, "failed", finding, message, misconception=misconception, **details
+            )
     return _verdict(exercise, "failed", finding, " ".join(s for s in sentences if s), **details)
+
+
+def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed):
+    """(finding, message, misconception) that hold but for one special kind of case, or None."""
+    wrong = [k for k in compared if not same_outcome(outcomes[k], prepared.wanted[k], exercise)]
+    for label in sorted({prepared.probes[k].label for k in wrong} - {""}):
+        kept = [k for k in compared if prepared.probes[k].label != label]
+        if len([k for k in wrong if k in kept]) < 2:
+            continue
+        aside = f" (This leaves aside {label}, where it is off in another way too.)"
+        for m in exercise.misconceptions:
+            if m.symptom is None and m.why and _made(exercise, m, prepared, outcomes, kept):
+                finding = Finding("misconception", exercise.outputs[0], m.id)
+                return finding, m.message + aside, m.id
+        finding, sentences = diagnosed(kept)
+        if finding.kind != "values":
+            return finding, " ".join(s for s in sentences if s) + aside, None
+    return None
 
 
 def _refusal(exercise, probe, outcome, want):
@@ -260,9 +286,19 @@ def _refusal(exercise, probe, outcome, want):
     return not same_outcome(outcome, want, exercise)
 
 
-def _gave(exercise, probes, outcomes, mistaken):
-    """Whether the attempt did on every probe what the misconception does."""
-    for probe, one, other in zip(probes, outcomes, mistaken, strict=True):
+def _made(exercise, misconception, prepared, outcomes, kept=None):
+    """Whether the attempt did on every probe what the misconception does, or shows its symptom.
+
+    kept: the indices of the probes to look at, all by default.
+    """
+    if misconception.symptom is not None:
+        return all(
+            o.problem is None and misconception.symptom(p, o)
+            for p, o in zip(prepared.probes, outcomes, strict=True)
+        )
+    mistaken = prepared.mistake(misconception)
+    triples = list(zip(prepared.probes, outcomes, mistaken, strict=True))
+    for probe, one, other in triples if kept is None else [triples[k] for k in kept]:
         if same_outcome(one, other, exercise):
             continue
         if exercise.accept is None or one.problem or other.problem:

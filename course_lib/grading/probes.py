@@ -36,10 +36,12 @@ class Call:
 
     args: positional arguments, plain data. label: what is special about this case, in words that
     finish "right but for …" ("a batch of one"); cases with the same label belong together.
+    again: whether it is called a second time, which shows what is remembered between calls.
     """
 
     args: tuple
     label: str = ""
+    again: bool = True
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 
 from course_lib.grading.expressions import close, factor_between, name_factor
 from course_lib.grading.outcomes import Odd, agrees
-from course_lib.grading.probes import describe, inputs_of, substitute
+from course_lib.grading.probes import describe, inputs_of, size_of, substitute
+from course_lib.grading.steps import quantities
 
 
 @dataclass
@@ -43,15 +44,16 @@ class Case:
 
     def _choose_variable(self):
         """The first quantity that is wrong, in the order of computation; the larger cases lead."""
-        for outcome, want in zip(self.outcomes, self.wanted, strict=True):
-            for got, right in zip(outcome.records, want.records, strict=False):
-                if got.name != right.name or not self.agrees(got.value, right.value):
-                    self.variable = self.base(right.name)
-                    break
-            if self.variable:
-                break
-        if self.variable is None:
+        wrong = [
+            self.base(right.name)
+            for outcome, want in zip(self.outcomes, self.wanted, strict=True)
+            for got, right in zip(outcome.records, want.records, strict=False)
+            if got.name != right.name or not self.agrees(got.value, right.value)
+        ]
+        if not wrong:
             return
+        in_order = [n for n in self.exercise.computed if n in wrong] if self.exercise.steps else []
+        self.variable = (in_order or wrong)[0]
         for probe, outcome, want in zip(self.probes, self.outcomes, self.wanted, strict=True):
             earlier, inputs = [], inputs_of(probe, self.exercise)
             others = {r.name: r.value for r in want.records if self.base(r.name) != self.variable}
@@ -128,7 +130,15 @@ class Case:
                 found |= self.exercise.ingredients(**entry.inputs)
             except TypeError:  # a script that gives only some of the inputs
                 pass
+        elif self.exercise.steps:
+            outputs = self.exercise.outputs
+            found |= {n: v for n, v in self.steps(entry).items() if n not in outputs and numeric(v)}
         return found
+
+    def steps(self, entry, changes=None):
+        """Every quantity of the exercise's steps, some of them by another formula."""
+        inputs = self.exercise.defaults | entry.inputs
+        return quantities(self.exercise.steps, inputs, changes)
 
 
 def is_array(entry):
@@ -205,4 +215,6 @@ def show(value):
 
 
 def show_inputs(inputs):
+    if size_of(inputs) > 30:  # too many numbers to be read: the shapes say more
+        return ", ".join(f"{n} = {describe(v)}" for n, v in inputs.items())
     return ", ".join(f"{n} = {show(v) if numeric(v) else describe(v)}" for n, v in inputs.items())

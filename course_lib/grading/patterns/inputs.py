@@ -209,10 +209,7 @@ def _substitutions(case):
                 yield (
                     f"{thing}: {kind}",
                     letter,
-                    {
-                        n: lambda e, a, k=k, cut=cut: a[(slice(None),) * k + (cut(a),)]
-                        for n, k in one.items()
-                    },
+                    {n: lambda e, a, k=k, cut=cut: _cut(a, k, cut) for n, k in one.items()},
                     (
                         f"Your {v} {what.format(thing=thing)}{of}.",
                         f"All {letter} of them contribute.",
@@ -233,6 +230,12 @@ def _substitutions(case):
                     f"Follow {n} through your code: is it replaced on the way?",
                 ),
             )
+
+
+def _cut(a, axis, cut):
+    """A part of the array along an axis; all of it where nothing would be left."""
+    kept = a[(slice(None),) * axis + (cut(a),)]
+    return kept if kept.shape[axis] else a
 
 
 def _simple(words):

@@ -1,0 +1,293 @@
+"""The first wrong quantity of a computation in steps, and the slip that made it.
+
+An exercise may write down its computation as `Step`s. Then every way to get one step wrong (another
+quantity in its place, an operand exchanged, a factor, a slip that the author foresaw) is played
+through to the outputs, and what the attempt gave is compared with what such a slip would give.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from course_lib.grading.expressions import close
+from course_lib.grading.patterns.case import is_array
+from course_lib.grading.steps import Step, needs_of
+from course_lib.grading.verdict import Finding
+
+
+class _Changed:
+    """A formula with something done to its operands or its result."""
+
+    def __init__(self, formula, needs, call):
+        self.needs, self._call, self._formula = tuple(needs), call, formula
+
+    def __call__(self, **known):
+        return self._call(self._formula, known)
+
+
+@dataclass(frozen=True)
+class _Slip:
+    kind: str
+    step: Step
+    words: str
+    formula: object
+
+
+def _slips(steps, cases, symbols):
+    """Every slip that can be played: cases are dicts of all right quantities, one per probe."""
+    inputs = [n for n in cases[0] if n not in {s.name for s in steps}]
+    before = list(inputs)
+    for step in steps:
+        for words, formula in step.slips.items():
+            yield _Slip("slip", step, words, formula)
+        own = needs_of(step.formula)
+        for n in own:
+            for other in before:
+                if other != n and other not in own and _same_shape(cases, n, other):
+                    yield _Slip(
+                        "operand",
+                        step,
+                        f"{other} stands in the place of {n} where {step.name} is computed",
+                        _exchange(step.formula, n, other),
+                    )
+        for other in before:
+            if _same_shape(cases, step.name, other):
+                yield _Slip(
+                    "skipped",
+                    step,
+                    f"{other} itself is used as {step.name}",
+                    _Changed(None, (other,), lambda _, known, other=other: known[other]),
+                )
+        yield from _scaled(step, symbols)
+        for n in own:
+            if all(np.ndim(c[n]) == 2 and len(c[n]) > 1 for c in cases[:1]):
+                for which, cut in (("first", slice(0, 1)), ("last", slice(-1, None))):
+                    yield _Slip(
+                        "cut",
+                        step,
+                        f"only the {which} row of {n} takes part in {step.name}",
+                        _cut(step.formula, n, cut),
+                    )
+        yield from _transformed(step)
+        before.append(step.name)
+
+
+def _exchange(formula, n, other):
+    needs = [other if p == n else p for p in needs_of(formula)]
+    return _Changed(
+        formula,
+        needs,
+        lambda f, known: f(**{p: known[other if p == n else p] for p in needs_of(f)}),
+    )
+
+
+def _cut(formula, n, cut):
+    return _Changed(
+        formula,
+        needs_of(formula),
+        lambda f, known: f(**{**known, n: known[n][cut]}),
+    )
+
+
+def _scaled(step, symbols):
+    def scaled(factor):
+        return _Changed(step.formula, needs_of(step.formula), lambda f, known: factor * f(**known))
+
+    for words, factor in (
+        ("has the opposite sign", -1),
+        ("is twice the right one", 2),
+        ("is half the right one", 0.5),
+        ("is 0", 0),
+    ):
+        yield _Slip("scaled", step, f"{step.name} {words}", scaled(factor))
+    for letter in symbols:
+        for words, power in ((f"times {letter}", 1), (f"divided by {letter}", -1)):
+            yield _Slip(
+                "scaled",
+                step,
+                f"{step.name} is the right one {words}",
+                (letter, power, step.formula),
+            )
+
+
+_TRANSFORMS = {
+    "{n} is made positive": np.abs,
+    "{n} keeps only its signs": np.sign,
+    "{n} loses its negative entries": lambda a: np.maximum(a, 0),
+    "{n} is cut to the range from -1 to 1": lambda a: np.clip(a, -1, 1),
+    "{n} is squared": np.square,
+    "{n} is rounded to whole numbers": np.round,
+    "{n} is scaled to length 1": lambda a: a / np.linalg.norm(a),
+    "{n} is 1 in every entry": np.ones_like,
+    "every row of {n} is the mean of all its rows": lambda a: _repeated(a.mean(axis=0), a),
+    "every row of {n} is the sum of all its rows": lambda a: _repeated(a.sum(axis=0), a),
+    "each row of {n} holds its own sum everywhere": lambda a: _repeated(
+        a.sum(axis=-1, keepdims=True), a
+    ),
+    "each row of {n} holds its own mean everywhere": lambda a: _repeated(
+        a.mean(axis=-1, keepdims=True), a
+    ),
+    "each row of {n} loses its own mean": lambda a: a - a.mean(axis=-1, keepdims=True),
+    "{n} loses its mean over the rows": lambda a: a - a.mean(axis=0),
+    "the rows of {n} are in reverse order": lambda a: a[::-1],
+    "the columns of {n} are in reverse order": lambda a: a[:, ::-1],
+    "only the first row of {n} counts, the others are 0": lambda a: _rows(a, [0]),
+    "the last row of {n} is 0": lambda a: _rows(a, range(len(a) - 1)),
+    "the first row of {n} is 0": lambda a: _rows(a, range(1, len(a))),
+    "{n} comes out transposed": lambda a: a.T,
+    "{n} is read column by column, as by a reshape": lambda a: a.T.reshape(a.shape),
+}
+
+
+def _repeated(a, like):
+    return np.broadcast_to(a, like.shape)
+
+
+def _rows(a, kept):
+    out = np.zeros_like(a)
+    out[list(kept)] = a[list(kept)]
+    return out
+
+
+def _transformed(step):
+    for words, change in _TRANSFORMS.items():
+        yield _Slip(
+            "transformed",
+            step,
+            words.format(n=step.name),
+            _Changed(
+                step.formula,
+                needs_of(step.formula),
+                lambda f, known, change=change: change(np.asarray(f(**known))),
+            ),
+        )
+
+
+def _same_shape(cases, a, b):
+    return all(np.ndim(c[a]) and np.shape(c[a]) == np.shape(c[b]) for c in cases)
+
+
+def first_wrong_step(case):
+    """Plays slips through the exercise's steps, and names the one that gives what came back."""
+    exercise = case.exercise
+    if not exercise.steps or not case.entries or not all(is_array(e) for e in case.entries):
+        return None
+    known = [case.steps(e) for e in case.entries]
+    order = exercise.computed
+    upto = order[: order.index(case.variable) + 1]
+    symbols = {n: v for n, v in case.symbols(case.entries).items() if len(n) == 1}
+    results = [{r.name: r.value for r in o.records if not r.again} for o in case.outcomes]
+    lead = max(range(len(known)), key=lambda k: case.entries[k].want.size)
+    places = [lead, *(k for k in range(len(known)) if k != lead)]
+    trial = _Trial(case, known, symbols, results, order, places)
+    slips = list(_slips(exercise.steps, known, symbols))
+    first = _best(trial, slips, (), upto)
+    if first is None:
+        return None
+    wrong = [n for n in order if not _right_everywhere(case, n)]
+    second = None
+    if len(first[1]) < len(order):
+        after = next(n for n in order if n not in first[1])
+        second = _best(trial, slips, (first[0],), order[: order.index(after) + 1])
+    return _words(case, first, second, wrong)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What slips are tried on: the right quantities and the attempt's results, per probe."""
+
+    case: object
+    known: list
+    symbols: dict
+    results: list
+    order: list
+    places: list  # the indices of the probes, the largest first
+
+
+def _best(trial, slips, base, upto):
+    """(slip, outputs explained) of the slip that explains most, on top of others; or None."""
+    best = None
+    for slip in slips:
+        if any(slip.step is b.step for b in base):
+            continue
+        matched = _explained(trial, (*base, slip), upto)
+        if matched is not None and (best is None or len(matched) > len(best[1])):
+            best = slip, matched
+            if len(matched) == len(trial.order):
+                break
+    return best
+
+
+def _explained(trial, slips, upto):
+    """The outputs that the slips explain on all probes; None if one up to the wanted is missing."""
+    matched, differs = set(trial.order), False
+    for k in trial.places:
+        changes = {s.step.name: _formula(s, trial.symbols, k) for s in slips}
+        try:
+            played = trial.case.steps(trial.case.entries[k], changes)
+        except (ValueError, TypeError, IndexError, ArithmeticError):
+            return None
+        for name in trial.order:
+            got = trial.results[k].get(name)
+            if not (
+                isinstance(got, np.ndarray)
+                and close(np.asarray(got, float), np.asarray(played[name], float))
+            ):
+                matched.discard(name)
+        if not matched.issuperset(upto):
+            return None
+        right = trial.known[k][upto[-1]]
+        differs = differs or not close(
+            np.asarray(played[upto[-1]], float), np.asarray(right, float)
+        )
+    return matched if differs else None
+
+
+def _formula(slip, symbols, k):
+    if not isinstance(slip.formula, tuple):
+        return slip.formula
+    letter, power, own = slip.formula
+    factor = float(symbols[letter][k]) ** power
+    return _Changed(own, needs_of(own), lambda f, known: factor * f(**known))
+
+
+def _words(case, first, second, wrong):
+    slip, matched = first
+    both = second is not None and set(wrong) <= second[1]
+    explained = [n for n in wrong if n in matched]
+    if slip.words.startswith(f"{explained[0]} ") and slip.step.name == explained[0]:
+        what = f"Your {slip.words}."
+    else:
+        verb = "is" if len(explained) == 1 else "are"
+        what = f"Your {_listed(explained)} {verb} what comes out if {slip.words}."
+    left = [n for n in wrong if n not in matched]
+    if both:
+        what += f" {_listed(left)}: there {second[0].words}."
+    look = f"Print {slip.step.name} and work out one entry of it by hand."
+    if left and not both:
+        look += f" {_listed(left)} may be off for another reason: mend this first."
+    return Finding("step", slip.step.name, slip.words), (what, slip.step.why, look)
+
+
+def _right_everywhere(case, name):
+    return all(
+        case.agrees(g.value, w.value)
+        for o, want in zip(case.outcomes, case.wanted, strict=True)
+        for g, w in zip(o.records, want.records, strict=False)
+        if w.name == name and not w.again
+    )
+
+
+def _listed(names):
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def already_right(case):
+    """ "Already right: loss, dW2." where several outputs are computed in steps; else ""."""
+    if not case.exercise.steps or len(case.exercise.computed) < 2 or not case.variable:
+        return ""
+    order = case.exercise.computed
+    if case.variable not in order:
+        return ""
+    done = [n for n in order[: order.index(case.variable)] if _right_everywhere(case, n)]
+    return f"Already right: {_listed(done)}." if done else ""

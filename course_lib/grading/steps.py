@@ -1,0 +1,35 @@
+"""Computations written down step by step, so that the first wrong quantity can be found."""
+
+import inspect
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a computation: `name` is `formula` of inputs and of steps before it.
+
+    The formula's parameter names say which. why: one sentence of mathematics for whoever gets it
+    wrong. slips: {words that finish "… what comes out if": another formula}.
+    """
+
+    name: str
+    formula: object
+    why: str = ""
+    slips: dict = field(default_factory=dict)
+
+
+def quantities(steps, inputs, changes=None):
+    """Every quantity by name: the inputs, and each step in order, some by another formula."""
+    known = dict(inputs)
+    for step in steps:
+        formula = (changes or {}).get(step.name, step.formula)
+        known[step.name] = formula(**{n: known[n] for n in needs_of(formula)})
+    return known
+
+
+def needs_of(formula):
+    """The names of the quantities that a formula is made of: its parameters without defaults."""
+    if hasattr(formula, "needs"):
+        return formula.needs
+    parameters = inspect.signature(formula).parameters.items()
+    return tuple(n for n, p in parameters if p.default is p.empty)
