@@ -26,8 +26,9 @@ from course_lib.authoring import (
     would_lose,
     write_notebook,
 )
-from course_lib.cli import judging, updating
+from course_lib.cli import judging, training_run, updating
 from course_lib.cli.updating import some_chapters
+from course_lib.datasets import load_mnist
 
 app = typer.Typer(
     name="course",
@@ -304,6 +305,86 @@ def solve(
         execute(notebook, course.chapters, to.name)
     write_notebook(to, notebook)
     _say(f"wrote {to}")
+
+
+def _whole_number(option, least, most=None):
+    """A parser for an option's value. Raises UsageError that says what was given and wanted."""
+    wanted = f"from {least} to {most}" if most else f"of {least} or more"
+
+    def parse(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most and number > most):
+            raise UsageError(f"{option} is {text}, expected a whole number {wanted}")
+        return number
+
+    return parse
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help='What to train: "mlp".')],
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            parser=_whole_number("--epochs", 1),
+            metavar="N",
+            help=f"Epochs in all; {training_run.EPOCHS} by default.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            parser=_whole_number("--limit", 1, training_run.IMAGES),
+            metavar="N",
+            help="Train on the first N images only.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            parser=_whole_number("--seed", 0),
+            metavar="N",
+            help=f"Seed of the randomness; {training_run.SEED} by default.",
+        ),
+    ] = None,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FOLDER", help="Folder for all that is written.")
+    ] = training_run.FOLDER,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the run in the folder was stopped.")
+    ] = False,
+):
+    """Trains a network on all of MNIST; writes its weights and a report. Ctrl-C keeps what is done.
+
+    mlp: 784-128-10 with ReLU. With --resume, the options that you leave out are those of the run.
+    """
+    if model != "mlp":
+        raise UsageError(f"there is no model {model}; there is mlp")
+    options = {"seed": seed, "images": limit, "epochs": epochs}
+    if resume:
+        run = training_run.Run.resume(to, **options)
+    else:
+        run = training_run.Run(to, **{k: v for k, v in options.items() if v is not None})
+    try:
+        data = load_mnist(train=run.settings["images"])
+    except RuntimeError as error:
+        raise CourseError(str(error)) from None
+    again = "course train mlp --resume" + (f' --to "{to}"' if to != training_run.FOLDER else "")
+    _say(f"{run}, {run.place}" if resume else f"{run}")
+    if run.finished:
+        _say("this run is finished; with a larger --epochs it goes on")
+    try:
+        if not run.train(data, _say):
+            return _fail(f"stopped {run.place}; all is kept in {to}. Go on with: {again}", 130)
+        from course_lib.cli import training_report  # here: it loads matplotlib
+
+        training_report.write_report(run, data)
+    except KeyboardInterrupt:
+        return _fail(f"stopped at once; {to} is as it was saved last. Go on with: {again}", 130)
+    _say(f"{training_run.WEIGHTS} and {training_run.REPORT} are in {to}")
 
 
 @app.command()
