@@ -176,6 +176,145 @@ def test_wrong_number_of_parameters():
     assert "(X, dY)" in verdict.message
 
 
+# a computation in steps ---------------------------------------------------------------------------
+
+
+def forward(X, W1, b1, W2, b2):
+    z1 = X @ W1 + b1
+    a1 = np.maximum(z1, 0)
+    return z1, a1, a1 @ W2 + b2
+
+
+def test_the_first_wrong_quantity_is_named_and_what_is_right_before_it():
+    def two_layer_backward(X, W1, b1, W2, b2, target):
+        z1, a1, z2 = forward(X, W1, b1, W2, b2)
+        dz2 = z2 - target
+        dz1 = dz2 @ W2.T * (z1 <= 0)
+        return X.T @ dz1, dz1.sum(axis=0), a1.T @ dz2, dz2.sum(axis=0)
+
+    verdict = course_lib.judge("two_layer_backward", two_layer_backward)
+    assert verdict.finding == Finding("step", "dz1", "the mask is upside down")
+    assert verdict.message.startswith("Your dW1 and db1 are what comes out if the mask is upside")
+    assert verdict.message.endswith("Already right: dW2 and db2.")
+
+
+def test_two_slips_in_different_steps_are_both_named():
+    def two_layer_backward(X, W1, b1, W2, b2, target):
+        z1, a1, z2 = forward(X, W1, b1, W2, b2)
+        dz2 = z2 - target
+        dz1 = dz2 @ W2.T * (z1 > 0)
+        return X.T @ dz1, dz1.sum(axis=0) / len(X), a1.T @ dz2, dz2.mean(axis=0)
+
+    message = course_lib.judge("two_layer_backward", two_layer_backward).message
+    assert "db2 is the right one divided by N" in message
+    assert "db1 is the right one divided by N" in message
+
+
+def test_a_slip_that_explains_a_part_says_that_more_may_be_wrong():
+    def two_layer_backward(X, W1, b1, W2, b2, target):
+        z1, a1, z2 = forward(X, W1, b1, W2, b2)
+        dz2 = 3 * (z2 - target)
+        return np.cos(X).T @ dz2 @ W2.T, np.exp(b1), a1.T @ dz2 / 3, dz2.sum(axis=0) * 2
+
+    verdict = course_lib.judge("two_layer_backward", two_layer_backward)
+    assert verdict.finding.variable == "db2"
+    assert "Already right: dW2." in verdict.message
+
+
+def test_slips_never_explain_what_is_right():
+    for name in ("two_layer_backward", "mlp_backward", "cross_entropy", "relative_error"):
+        assert course_lib.judge(name, exercises.find(name).solution).finding is None
+
+
+@pytest.mark.parametrize(
+    "exercise", [e for e in exercises.load().values() if getattr(e, "steps", ())]
+)
+def test_steps_give_the_reference(exercise):
+    for probe in exercise.probes():
+        inputs = exercise.defaults | grading.probes.inputs_of(probe, exercise)
+        known = grading.steps.quantities(exercise.steps, inputs)
+        right = exercise.solution(*probe.args)
+        right = right if exercise.several else [right]
+        for name, want in zip(exercise.outputs, right, strict=True):
+            assert agrees(np.asarray(known[name]), np.asarray(want), 1e-9, 1e-12), name
+
+
+def test_one_special_case_that_is_off_otherwise_does_not_hide_the_mistake():
+    def cross_entropy(logits, labels):
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        return -np.sum(np.log(p[np.arange(len(labels)), labels]))
+
+    verdict = course_lib.judge("cross_entropy", cross_entropy)
+    assert verdict.misconception == "summed"
+    assert "leaves aside logits as large as 1000" in verdict.message
+
+
+# several right answers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("at_zero", "status"), [(0, "passed"), (0.3, "passed"), (1, "passed")])
+def test_any_slope_of_the_kink_is_right(at_zero, status):
+    def relu_backward(dA, z):
+        return dA * np.heaviside(z, at_zero)
+
+    assert course_lib.judge("relu_backward", relu_backward).status == status
+
+
+@pytest.mark.parametrize("at_zero", [-0.1, 1.1, 2, np.nan])
+def test_beyond_the_slopes_of_the_kink_is_wrong(at_zero):
+    verdict = course_lib.judge("relu_backward", lambda dA, z: dA * np.heaviside(z, at_zero))
+    assert verdict.status == "failed"
+    assert verdict.finding.data == "pre-activations that are exactly 0"
+
+
+def test_a_mistake_is_named_whatever_is_taken_at_the_kink():
+    verdict = course_lib.judge("relu_backward", lambda dA, z: dA * (z >= 0) / len(z))
+    assert verdict.finding == Finding("factor", "dz", "1/N")
+
+
+# training -----------------------------------------------------------------------------------------
+
+
+def test_training_is_judged_by_what_it_reads_and_says_what_was_measured():
+    def train_mlp(X, labels, rng):
+        return np.zeros((784, 5)), np.zeros(5), np.zeros((5, 10)), np.zeros(10)
+
+    verdict = course_lib.judge("train_mlp", train_mlp)
+    assert verdict.misconception == "units alike"
+    assert "of 2,000 unseen digits; 88% is wanted" in verdict.message
+    assert verdict.example is None
+
+
+def test_training_with_wrong_shapes_says_which():
+    def train_mlp(X, labels, rng):
+        return np.zeros((5, 784)), np.zeros(5), np.zeros((5, 10)), np.zeros(10)
+
+    verdict = course_lib.judge("train_mlp", train_mlp)
+    assert verdict.finding.kind == "shape"
+    assert "(5, 784), (5,), (5, 10), (10,); (784, H)" in verdict.message
+
+
+def test_processor_time_is_counted_not_waiting():
+    def waits():
+        time.sleep(0.35)
+        return "done"
+
+    assert run_within(0.2, waits, cpu_time=True) == "done"
+    with pytest.raises(TooSlow):
+        run_within(0.2, waits)
+
+
+def test_processor_time_ends_as_well():
+    def works():
+        while True:
+            pass
+
+    start = time.monotonic()
+    with pytest.raises(TooSlow):
+        run_within(0.2, works, cpu_time=True)
+    assert time.monotonic() - start < 20
+
+
 def test_right_but_for_one_case():
     def bias_gradient(dY):
         return dY.sum(axis=0) if len(dY) > 1 else dY[0] * 0

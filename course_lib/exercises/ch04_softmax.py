@@ -1926,7 +1926,7 @@ Matrix(
     "in dL/dlogits.",
     points=2,
     answer=_row,
-    columns=[f"score of {digit}" for digit in range(10)],
+    columns=[str(digit) for digit in range(10)],
     mistakes=(
         ("nothing subtracted", _p, "That is p itself. What happens at the true class?"),
         (

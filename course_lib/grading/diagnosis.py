@@ -40,6 +40,10 @@ from course_lib.grading.probes import size_of
 from course_lib.grading.verdict import Finding
 
 
+WEAK = {"values", "not finite", "depends", "independent", "scaling", "mixes", "blind"}
+"""Findings that are true but say little: worth a second look without the special cases."""
+
+
 def diagnose(case):
     """(Finding, sentences) for an attempt that gave values on the probes; the last resort is plain.
 

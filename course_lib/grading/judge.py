@@ -247,7 +247,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         return diagnosis.diagnose(case)
 
     finding, sentences = diagnosed(compared)
-    if finding.kind == "values" and time.monotonic() < deadline - 0.5 * exercise.seconds:
+    if finding.kind in diagnosis.WEAK and time.monotonic() < deadline - 0.5 * exercise.seconds:
         aside = _leaving_aside(exercise, prepared, outcomes, compared, diagnosed)
         if aside:
             finding, message, misconception = aside
@@ -270,7 +270,7 @@ def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed):
                 finding = Finding("misconception", exercise.outputs[0], m.id)
                 return finding, m.message + aside, m.id
         finding, sentences = diagnosed(kept)
-        if finding.kind != "values":
+        if finding.kind not in diagnosis.WEAK:
             return finding, " ".join(s for s in sentences if s) + aside, None
     return None
 

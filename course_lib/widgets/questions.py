@@ -229,6 +229,8 @@ class MatrixCard(QuestionCard):
             grid.append(label)
         box = GridBox(grid, layout=Layout(grid_template_columns=f"auto 8px repeat({m}, auto) 8px"))
         box.add_class("bp-grid")
+        if m > 7:  # ten of the usual width would not fit the card
+            box.add_class("bp-many")
         return [box]
 
     def _place(self, i, j):
