@@ -170,6 +170,58 @@ def test_an_exception_is_shown_with_its_line_and_shapes():
     assert "return X @ dY @ X" in verdict.message
 
 
+def test_a_result_that_depends_on_chance_is_called_that():
+    rng = np.random.default_rng(0)
+    verdict = course_lib.judge("relu_forward", lambda z: np.maximum(z, 0) + rng.normal())
+    assert verdict.finding == Finding("unsteady", "a")
+
+
+def test_numpy_is_put_back_after_an_attempt():
+    def relu_forward(z):
+        np.allclose = np.array_equal = lambda *a, **k: True
+        np.abs = 5
+        return 3 * z
+
+    before = np.allclose, np.array_equal, np.abs
+    assert course_lib.judge("relu_forward", relu_forward).status == "failed"
+    assert (np.allclose, np.array_equal, np.abs) == before
+
+
+def test_a_huge_result_is_refused_by_its_shape():
+    verdict = course_lib.judge("bias_gradient", lambda dY: np.ones(10**6))
+    assert verdict.finding == Finding("shape", "db", ((10**6,), (4,)))
+
+
+def test_true_and_false_in_place_of_numbers():
+    verdict = course_lib.judge("relu_backward", lambda dA, z: dA * z > 0)
+    assert verdict.finding == Finding("type", "dz", "booleans")
+
+
+def test_updated_parameters_in_place_of_gradients():
+    def two_layer_backward(X, W1, b1, W2, b2, target):
+        gradients = exercises.find("two_layer_backward").solution(X, W1, b1, W2, b2, target)
+        return [p - 0.1 * g for p, g in zip((W1, b1, W2, b2), gradients, strict=True)]
+
+    verdict = course_lib.judge("two_layer_backward", two_layer_backward)
+    assert verdict.finding == Finding("updated", "dW2", "1/10")
+
+
+def test_training_that_spoils_the_data_is_refused():
+    def train_mlp(X, labels, rng):
+        weights = exercises.find("train_mlp").solution(X, labels, rng)
+        X[:] = 0
+        return weights
+
+    verdict = course_lib.judge("train_mlp", train_mlp)
+    assert verdict.finding == Finding("inputs changed", "X")
+
+
+def test_a_missing_default_is_named():
+    verdict = course_lib.judge("leaky_relu_backward", lambda dA, z, slope: dA)
+    assert verdict.finding.kind == "arity"
+    assert "Write slope=0.01" in verdict.message
+
+
 def test_wrong_number_of_parameters():
     verdict = course_lib.judge("weight_gradient", lambda X: X)
     assert (verdict.status, verdict.finding.kind) == ("error", "arity")
@@ -203,11 +255,10 @@ def test_two_slips_in_different_steps_are_both_named():
         z1, a1, z2 = forward(X, W1, b1, W2, b2)
         dz2 = z2 - target
         dz1 = dz2 @ W2.T * (z1 > 0)
-        return X.T @ dz1, dz1.sum(axis=0) / len(X), a1.T @ dz2, dz2.mean(axis=0)
+        return X.T @ dz1, dz1.sum(axis=0) / len(X), a1.T @ dz2, 2 * dz2.sum(axis=0)
 
     message = course_lib.judge("two_layer_backward", two_layer_backward).message
-    assert "db2 is the right one divided by N" in message
-    assert "db1 is the right one divided by N" in message
+    assert "Your db2 is twice the right one. And db1 is the right one divided by N." in message
 
 
 def test_a_slip_that_explains_a_part_says_that_more_may_be_wrong():
@@ -246,7 +297,7 @@ def test_one_special_case_that_is_off_otherwise_does_not_hide_the_mistake():
 
     verdict = course_lib.judge("cross_entropy", cross_entropy)
     assert verdict.misconception == "summed"
-    assert "leaves aside logits as large as 1000" in verdict.message
+    assert "(With logits as large as 1000 it does something else" in verdict.message
 
 
 # several right answers ----------------------------------------------------------------------------

@@ -245,6 +245,7 @@ def _elementwise_cases(rng, draw, special):
         Call(pair(7)),
         Call((upstream, inputs)),
         Call(pair(5)),
+        Call(pair(5)),
         Call(pair(3, 4), "2-D arrays"),
         Call(pair(5, 5), "2-D arrays"),
         Call(pair(1), "arrays of a single entry"),
@@ -901,6 +902,10 @@ def _functions_and_points(rng):
         Call((Stock("sum of sines"), rng.normal(size=7), 1e-2)),
         Call((Stock("mixed cubic"), rng.normal(size=(3, 4)), 1e-4), "2-D arrays"),
         Call((Stock("product"), rng.uniform(0.5, 1.5, size=(2, 3)), 1e-5), "2-D arrays"),
+        Call(
+            (Stock("row products"), rng.normal(size=(4, 3)), 1e-4),
+            "2-D arrays, where f looks at rows and columns",
+        ),
         Call(
             (Stock("row products"), rng.normal(size=(4, 3)), 1e-4),
             "2-D arrays, where f looks at rows and columns",

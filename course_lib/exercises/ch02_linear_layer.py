@@ -13,6 +13,7 @@ def _cases(rng, *axes):
     """Arguments whose axes are named by letters: all sizes different, all equal, N = 1."""
     sizes = [
         ({"N": 6, "D": 3, "M": 4}, ""),
+        ({"N": 6, "D": 3, "M": 4}, ""),
         ({"N": 5, "D": 4, "M": 2}, ""),
         ({"N": 7, "D": 2, "M": 3}, ""),
         ({"N": 5, "D": 5, "M": 5}, SQUARE),
@@ -995,6 +996,7 @@ def _parameter_lists(rng):
 
     return [
         Call((*lists((4, 3), (3,)), 0.1)),
+        Call((*lists((4, 3), (3,)), 0.2)),
         Call((*lists((2, 5), (5,), (5, 3), (3,)), 0.25)),
         Call((*lists((6,), (3, 2, 4), (2,)), 1.5)),
         Call((*lists((5, 4)), 0.03), "a single parameter"),

@@ -7,27 +7,45 @@ from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 KINK = "pre-activations that are exactly 0"
 SQUARE, SINGLE = "arrays that are square", "a batch of one sample"
-OTHER_SLOPE = "a slope other than 0.01"
+DEFAULT = "no slope given, where 0.01 is meant"
+CLOSED, OPEN = "an array without a positive z", "an array of positive z alone"
+LARGE, TINY = "large values", "pre-activations near 0"
 
 
 def _pre_activations(rng, size, label=""):
-    """Pre-activations of both signs; with exact zeros where that is what the case is about."""
-    return rng.integers(-3, 4, size) * 1.0 if label == KINK else rng.normal(size=size)
+    """Pre-activations of both signs; all zeros, all of one sign, where the case is about that."""
+    if label == KINK:
+        return rng.integers(-3, 4, size) * 1.0
+    z = rng.normal(size=size)
+    return {CLOSED: -np.abs(z), OPEN: np.abs(z), TINY: z / 200, LARGE: z * 10}.get(label, z)
 
 
 def _elementwise(rng, upstream=True, slopes=()):
     """Cases for a function of an array: (upstream, z, slope), as far as they are wanted."""
-    sizes = [((6, 4), ""), ((5, 3), ""), ((5, 5), SQUARE), ((1, 7), SINGLE), ((7, 6), KINK)]
+    sizes = [
+        ((6, 4), ""),
+        ((5, 3), ""),
+        ((6, 4), LARGE),
+        ((5, 3), TINY),
+        ((5, 5), SQUARE),
+        ((1, 7), SINGLE),
+        ((4, 3), CLOSED),
+        ((4, 3), OPEN),
+        ((7, 6), KINK),
+    ]
     calls = []
     for k, (size, label) in enumerate(sizes):
         z = _pre_activations(rng, size, label)
-        dA = rng.normal(size=size)
+        dA = rng.normal(size=size) * (10 if label == LARGE else 1)
         args = (dA, z) if upstream else (z,)
-        calls.append(Call(args, label))
-        if slopes:
-            calls.append(Call((*args, slopes[k % len(slopes)]), OTHER_SLOPE))
+        if not slopes:
+            calls.append(Call(args, label))
+        else:
+            calls.append(Call((*args, slopes[k % len(slopes)]), label))
     if slopes:
-        calls.append(Call((rng.normal(size=(6, 5)), rng.normal(size=(6, 5)), 0.0), OTHER_SLOPE))
+        for size in ((6, 4), (5, 3)):
+            dA, z = rng.normal(size=size), rng.normal(size=size)
+            calls += [Call((dA, z), DEFAULT), Call((z, dA, 0.0), "a slope of 0")]
     return calls
 
 
@@ -65,7 +83,10 @@ _GATE = Step(
     probes=lambda rng: _elementwise(rng, upstream=False),
     title="ReLU, forward",
     outputs=("a",),
-    hints=("np.maximum compares entry by entry.", "The larger of z and 0, in every place."),
+    hints=(
+        "Which NumPy function compares two arrays entry by entry, and takes the larger?",
+        "The larger of z and 0, in every place. Not np.max, which looks for the largest of all.",
+    ),
     ingredients=lambda z: {"[z > 0]": (z > 0) * 1.0},
     steps=(
         _GATE,
@@ -141,6 +162,16 @@ def _(z):
 
 
 @relu_forward.misconception(
+    "np.max",
+    "Your a has one entry for each column: np.max(z, 0) looks for the largest entry along axis 0.",
+    "ReLU compares every entry with 0, by itself.",
+    "np.max reduces an array; which function compares two?",
+)
+def _(z):
+    return np.max(z, 0)
+
+
+@relu_forward.misconception(
     "cut at 1",
     "Your a stops at 1.",
     "ReLU has no upper end: large values pass unchanged.",
@@ -170,7 +201,7 @@ def _at_the_kink(slope_below):
 
     def canonical(inputs, name, value):
         dA, z = inputs["dA"], inputs["z"]
-        if value.shape != z.shape:
+        if value.dtype == bool or value.shape != np.shape(z) or value.shape != np.shape(dA):
             return value
         low, high = slope_below(inputs) * dA, dA
         slack = 1e-6 * np.abs(dA)
@@ -226,7 +257,7 @@ def _(dA, z):
 @relu_backward.misconception(
     "mask from dA",
     "Your dz keeps the positive entries of dA: the mask is taken from dA, or ReLU applied to it.",
-    "The gate was set by z on the way forward. Gradients may be negative and pass all the same.",
+    "The gate was set by z on the way forward, and gradients of either sign pass an open one.",
     "Whose sign decides?",
 )
 def _(dA, z):
@@ -236,7 +267,7 @@ def _(dA, z):
 @relu_backward.misconception(
     "both masks",
     "Your dz loses the negative entries of dA, even where the gate was open.",
-    "The gate was set by z alone. Gradients may be negative and pass all the same.",
+    "The gate was set by z alone, and gradients of either sign pass an open one.",
     "What is dz for dA = -0.5 and z = 2.3?",
 )
 def _(dA, z):
@@ -271,6 +302,16 @@ def _(dA, z):
 )
 def _(dA, z):
     return dA * np.maximum(z, 0)
+
+
+@relu_backward.misconception(
+    "times z",
+    "Your dz multiplies dA with z itself.",
+    "The local derivative of ReLU is its slope, 1 or 0, whatever the size of z.",
+    "How fast does a change when z = 2.3 is nudged? And when z = -1.5 is?",
+)
+def _(dA, z):
+    return dA * z
 
 
 @relu_backward.misconception(
@@ -375,7 +416,16 @@ def _(dA, z):
             },
         ),
         Step(
-            "dz", lambda dA, local: dA * local, "The upstream gradient is multiplied by the slope."
+            "dz",
+            lambda dA, local: dA * local,
+            "The upstream gradient is multiplied by the local slope.",
+            {
+                "left of 0 there is a factor z too many": lambda dA, z, slope: np.where(
+                    z > 0, dA, slope * z * dA
+                ),
+                "there is a factor z too many": lambda dA, z, local: dA * local * z,
+                "the local slope is added, not multiplied": lambda dA, local: dA + local,
+            },
         ),
     ),
 )
@@ -451,8 +501,8 @@ def _(dA, z, slope=0.01):
 @leaky_relu_backward.misconception(
     "masked twice",
     "Your dz applies the slope twice where z is negative.",
-    "Each link of the chain counts once. With ReLU a second mask does no harm (0 times 0 is 0); "
-    "here slope times slope is not slope.",
+    "Each link of the chain counts once, and slope times slope is not slope (with ReLU a second "
+    "mask does no harm, since 0 times 0 is 0).",
     "How often is the mask applied?",
 )
 def _(dA, z, slope=0.01):
@@ -519,6 +569,7 @@ def _unit_cases(rng):
     at_zero[2, 3] = 1.0
     return [
         cases(6, 4, (1, 2)),
+        cases(6, 4, (0,)),
         cases(5, 3, (0,)),
         cases(8, 5, (0, 3, 4)),
         cases(5, 5, (2, 3), SQUARE),
@@ -537,7 +588,7 @@ def _unit_cases(rng):
     title="Which units are dead?",
     outputs=("dead",),
     hints=(
-        "A column of Z holds one unit on all samples.",
+        "A column of Z holds one unit on all samples: which axis has to disappear?",
         "np.all(…, axis=…) asks whether something holds along an axis.",
     ),
     ingredients=lambda Z: {},
@@ -633,6 +684,26 @@ def _(Z):
 
 
 @dead_units.misconception(
+    "one answer for all",
+    "Your dead array is a single True or False, for the whole layer.",
+    "Each unit is dead or alive by itself.",
+    "Give np.all an axis.",
+)
+def _(Z):
+    return np.all(Z <= 0)
+
+
+@dead_units.misconception(
+    "exactly 0",
+    "Your dead units are those whose Z is exactly 0 on every sample.",
+    "Z is what comes before the gate: a closed gate has a Z of 0 or below.",
+    "Which values of Z give an output of 0?",
+)
+def _(Z):
+    return np.all(Z == 0, axis=0)
+
+
+@dead_units.misconception(
     "indices",
     "Your dead array holds the indices of the dead units.",
     "A boolean for each unit was asked for: True where the unit is dead.",
@@ -663,6 +734,7 @@ def _(Z):
 def _networks(rng, target):
     """Cases (X, W1, b1, W2, b2, target) with hidden units that are active on some samples."""
     sizes = [
+        ((6, 3, 5, 2), ""),
         ((6, 3, 5, 2), ""),
         ((5, 2, 4, 3), ""),
         ((8, 4, 3, 6), ""),
@@ -730,7 +802,9 @@ BACKWARD_STEPS = (
             "dW2 comes out transposed": lambda a1, dz2: dz2.T @ a1,
             "a1 is not transposed": lambda a1, dz2: a1 @ dz2,
             "sums over the batch are multiplied": lambda a1, dz2: np.outer(a1.sum(0), dz2.sum(0)),
-            "dW2 is masked like z2": lambda a1, dz2, z2: a1.T @ (dz2 * (z2 > 0)),
+            "dz2 is masked with [z2 > 0] where dW2 is computed": lambda a1, dz2, z2: (
+                a1.T @ (dz2 * (z2 > 0))
+            ),
             "the mask stands in the place of a1": lambda a1, dz2: (a1 > 0).T @ dz2,
         },
     ),
@@ -827,6 +901,26 @@ BACKWARD_STEPS = (
         "ReLU, and of a linear layer again.",
         "The upstream gradient of the first layer is dz1, which is da1 behind the gate.",
     ),
+    starter="""
+    def two_layer_backward(X, W1, b1, W2, b2, target):
+        \"\"\"The four gradients of a network: linear, ReLU, linear, squared error.
+
+        Forward: z1 = X W1 + b1, a1 = ReLU(z1), z2 = a1 W2 + b2. The loss is 1/2 (z2 - target)^2,
+        added up over all samples and outputs; nothing is averaged.
+        X: inputs, (N, D). W1: weights, (D, H). b1: biases, (H,). W2: weights, (H, M). b2: biases,
+        (M,). target: what z2 should be, (N, M). Returns (dW1, db1, dW2, db2).
+        \"\"\"
+        z1 = X @ W1 + b1
+        a1 = np.maximum(z1, 0)
+        z2 = a1 @ W2 + b2
+        # Your code: one line for each gap.
+        dz2 = ...
+        dW2, db2 = ..., ...
+        da1 = ...
+        dz1 = ...
+        dW1, db1 = ..., ...
+        return dW1, db1, dW2, db2
+    """,
     steps=(
         *TWO_LAYER_STEPS,
         Step(
@@ -964,6 +1058,28 @@ def _(*args):
 
 
 @two_layer_backward.misconception(
+    "weights averaged",
+    "Your dW1 and dW2 are the right ones divided by N; db1 and db2 are right.",
+    "This loss is a sum over the samples; no 1/N occurs in it, and no layer divides by N.",
+    "Where does the product for dW divide?",
+)
+def _(X, *args):
+    dW1, db1, dW2, db2 = _two_layers(X, *args)
+    return dW1 / len(X), db1, dW2 / len(X), db2
+
+
+@two_layer_backward.misconception(
+    "biases averaged",
+    "Your db1 and db2 are the right ones divided by N; dW1 and dW2 are right.",
+    "Every sample used the same bias, so what the samples send back adds up.",
+    "Where do you take a mean over the samples?",
+)
+def _(X, *args):
+    dW1, db1, dW2, db2 = _two_layers(X, *args)
+    return dW1, db1 / len(X), dW2, db2 / len(X)
+
+
+@two_layer_backward.misconception(
     "order of the results",
     "Your four gradients come in another order: dW2, db2 and then dW1, db1.",
     "They are found back to front, but wanted front to back.",
@@ -976,9 +1092,10 @@ def _(*args):
 
 @two_layer_backward.misconception(
     "ReLU behind the output",
-    "Your gradients are those of a network with a second ReLU, behind z2.",
+    "Your gradients are those of a network with a second ReLU behind z2; or dz2 is masked as if "
+    "there were one.",
     "The output layer is linear: z2 may be negative, and goes into the loss as it is.",
-    "What happens to z2 in your code before the loss?",
+    "Where does [z2 > 0], or a second maximum, enter?",
 )
 def _(X, W1, b1, W2, b2, target):
     return _two_layers(X, W1, b1, W2, b2, target, dz2=lambda z, t: (np.maximum(z, 0) - t) * (z > 0))
@@ -1078,8 +1195,7 @@ Matrix(
         (
             "open at 0",
             np.where(_z >= 0, _dA, 0.0),
-            "At z = 0 this course closes the gate. (Your value would be accepted in code: any "
-            "number from 0 to dA is a slope of the kink.)",
+            "At z = 0 this course closes the gate. (In code, any number from 0 to dA is accepted.)",
         ),
     ),
     hints=("Where is z positive? There dA comes through as it is, whatever its sign.",),
@@ -1132,7 +1248,7 @@ Choice(
     options=(
         Option(
             "Training gets slower, because a is never negative.",
-            "Look at single entries: for which z do `a > 0` and `z > 0` differ?",
+            "Training does not change at all. For which single z would `a > 0` and `z > 0` differ?",
         ),
         Option(
             "The two masks are the same, entry by entry, so nothing changes.",
@@ -1164,8 +1280,7 @@ Choice(
         ),
         Option(
             "It is inactive on 63 images, and it can still learn from the 64th.",
-            "Right. Units that speak up seldom are useful ones, often. Dead means inactive on all "
-            "the data.",
+            "Right. Dead means inactive on all the data.",
             True,
         ),
         Option(
@@ -1215,14 +1330,14 @@ Predict(
         (
             "all",
             8,
-            "What could make two of them differ? They see the same inputs through equal weights, "
-            "and get equal errors back through equal weights.",
+            "8 would mean that all of them differ. They see the same inputs through equal weights, "
+            "and get equal errors back through equal weights: what could part them?",
         ),
         (
             "two",
             2,
-            "What could make two of them differ? They see the same inputs through equal weights, "
-            "and get equal errors back through equal weights.",
+            "2 would mean that two of them differ. They see the same inputs through equal weights, "
+            "and get equal errors back through equal weights: what could part them?",
         ),
     ),
     reveal=_hidden_units_alike,
@@ -1234,11 +1349,11 @@ Number(
     prompt="The slope of a sigmoid is at most 1/4. A gradient comes back through 5 sigmoids in a "
     "row. Leave the weights aside: by what factor, **at most**, is it multiplied?",
     answer=0.25**5,
-    tolerance=5e-6,
+    tolerance=3e-5,
     mistakes=(
         ("added", 5 / 4, "Links of a chain multiply. You added them."),
         ("once", 0.25, "That is one sigmoid. The links multiply, and there are five."),
         ("times five", 0.05, "That divides 1/4 by 5. Multiply 1/4 by itself, five times."),
     ),
-    hints=("1/4 times 1/4 is 1/16. Three more.", "You may write a fraction: 1/1024."),
+    hints=("1/4 times 1/4 is 1/16. Three more.", "You may write a fraction, like 1/16."),
 )

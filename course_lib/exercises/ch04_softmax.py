@@ -25,6 +25,7 @@ def _scores(rng, labels=True):
     cases = []
     for (N, C), label in (
         ((6, 4), ""),
+        ((6, 4), ""),
         ((8, 3), ""),
         ((7, 5), ""),
         ((5, 5), SQUARE),
@@ -50,7 +51,8 @@ _SOFTMAX_STEPS = (
     Step(
         "shifted",
         lambda logits: logits - logits.max(axis=1, keepdims=True),
-        "Any number may be subtracted from a row: it cancels in the quotient.",
+        "The scores go into the exponential as they are, up to one number that is taken from all "
+        "of a row.",
     ),
     Step(
         "e",
@@ -62,6 +64,9 @@ _SOFTMAX_STEPS = (
             "exp(-z) is taken for exp(z)": lambda logits: np.exp(
                 -(logits - logits.min(axis=1, keepdims=True))
             ),
+            "the scores, less the smallest of their row, are not exponentiated": lambda logits: (
+                logits - logits.min(axis=1, keepdims=True)
+            ),
             "the scores are squared, not exponentiated": lambda logits: logits**2,
             "sizes without signs are exponentiated": lambda logits: np.exp(np.abs(logits)),
         },
@@ -71,9 +76,10 @@ _SOFTMAX_STEPS = (
         lambda e: e / e.sum(axis=1, keepdims=True),
         "Each row is divided by its own sum, so that it adds up to 1.",
         {
-            "each row is divided by its largest entry": lambda e: e / e.max(axis=1, keepdims=True),
+            "the exponentials are not divided by their sum": lambda e: e,
+            "the sum is subtracted, not divided by": lambda e: e - e.sum(axis=1, keepdims=True),
             "the sum runs over the whole array": lambda e: e / e.sum(),
-            "each row is divided by its length": lambda e: (
+            "each row is divided by the root of the sum of its squares": lambda e: (
                 e / np.sqrt((e * e).sum(axis=1, keepdims=True))
             ),
             "softmax is applied to its own result": lambda e: _softmax(_softmax(np.log(e))),
@@ -114,8 +120,8 @@ def softmax(logits):
 @softmax.misconception(
     "no shift",
     "Your p is right for moderate logits, and nan for large ones.",
-    "exp(1000) is beyond the largest number a computer holds, and inf / inf is nan. Taking the "
-    "same number from all scores of a row changes nothing but that.",
+    "exp(1000) is beyond the largest number a float64 holds, and inf / inf is nan; taking the same "
+    "number from all scores of a row changes nothing but that.",
     "Which number would make the largest exponent of each row 0?",
 )
 def _(logits):
@@ -253,6 +259,7 @@ def _with_epsilon():
     hints=(
         "p[np.arange(N), labels] picks, in each row, the probability of the true class.",
         "-log of softmax: the logarithm of a quotient is a difference, so no quotient is needed.",
+        "Write ln p of the true class as its score less ln of the sum; then shift both.",
         "-log p[label] = log(sum of exp(z)) - z[label], with the largest score of the row taken "
         "from z first.",
     ),
@@ -333,9 +340,6 @@ def _with_epsilon():
                     -_picked(np.exp(log_p), labels)
                 ),
                 "every sample is given the first label": lambda log_p, labels: -log_p[:, labels[0]],
-                "all pairs of samples and labels are taken": lambda log_p, labels: (
-                    -log_p[:, labels].mean(axis=1)
-                ),
                 **_with_epsilon(),
             },
         ),
@@ -345,7 +349,7 @@ def _with_epsilon():
             "The loss is the mean over the samples.",
             {
                 "the surprises of the samples are added up": lambda surprise: surprise.sum(),
-                "the surprises are not averaged": lambda surprise: surprise,
+                "a surprise for each sample is returned, no mean": lambda surprise: surprise,
                 "e is raised to the loss (the perplexity)": lambda surprise: np.exp(
                     surprise.mean()
                 ),
@@ -411,9 +415,9 @@ def _(logits, labels):
 @cross_entropy.misconception(
     "something added to p",
     "Your loss is right for moderate logits, and too small where the true class got next to "
-    "nothing: 1e-12 is added inside the logarithm, and hides it.",
-    "-ln(p + 1e-12) never exceeds 27.6, however wrong the network is; the true loss grows with "
-    "the logits, and so does its gradient.",
+    "nothing: p is kept above 1e-12, by adding it or by cutting p off there.",
+    "The loss then stops at about 27.63, and its slope in the logits goes to 0, where the true "
+    "slope is near -1.",
     "ln(e^a / s) = a - ln s: then no logarithm of 0 can occur.",
 )
 def _(logits, labels):
@@ -461,6 +465,16 @@ def _(logits, labels):
 )
 def _(logits, labels):
     return -np.mean(_log_softmax(logits).max(axis=1))
+
+
+@cross_entropy.misconception(
+    "all pairs",
+    "Your loss pairs every sample with every label of the batch.",
+    "`p[:, labels]` are all rows in those columns, but each sample has one true class.",
+    "A row index is needed beside the column index: row 0 with labels[0], row 1 with labels[1]…",
+)
+def _(logits, labels):
+    return -np.mean(_log_softmax(logits)[:, labels])
 
 
 @cross_entropy.misconception(
@@ -558,7 +572,7 @@ def _(logits, labels):
                 "the label itself stands where the 1 belongs": lambda logits, labels: (
                     np.eye(logits.shape[1])[labels] * labels[:, None]
                 ),
-                "only the first sample's label is used": lambda logits, labels: (
+                "1 is taken in the first row only": lambda logits, labels: (
                     np.eye(logits.shape[1])[labels] * (np.arange(len(labels)) == 0)[:, None]
                 ),
                 "1 - one-hot stands in its place": lambda logits, labels: (
@@ -643,7 +657,6 @@ def _(logits, labels):
                 "it is averaged to one row": lambda p, one_hot: (p - one_hot).mean(axis=0),
                 "only p is divided by N": lambda p, one_hot: p / len(p) - one_hot,
                 "only the one-hot row is divided by N": lambda p, one_hot: p - one_hot / len(p),
-                "1/N is taken twice": lambda p, one_hot: (p - one_hot) / len(p) ** 2,
                 "it is added, not subtracted": lambda p, one_hot: (p + one_hot) / len(p),
             },
         ),
@@ -668,8 +681,8 @@ def _p_and_one_hot(logits, labels):
 @softmax_cross_entropy_backward.misconception(
     "1/N missing",
     "Your dlogits is N times the right one: the 1/N of the mean is missing.",
-    "The loss is a mean over N samples, so the gradient of each sample's part is divided by N. "
-    "This is the one place where it comes in.",
+    "The loss is a mean over N samples, so each sample's part is divided by N, here and nowhere "
+    "else.",
     "Where does the batch size enter?",
 )
 def _(logits, labels):
@@ -692,7 +705,7 @@ def _(logits, labels):
     "whole columns",
     "Your dlogits takes 1 from whole columns: from every sample, at every label that occurs in "
     "the batch.",
-    "`p[:, labels]` are all rows in those columns. Each row has one true class.",
+    "`p[:, labels]` are all rows in those columns, but each row has one true class.",
     "A row index is needed beside the column index: row 0 with labels[0], row 1 with labels[1]…",
 )
 def _(logits, labels):
@@ -750,7 +763,7 @@ def _(logits, labels):
     "wrong axis",
     "Your dlogits uses a softmax that runs along the samples.",
     "The probabilities of one sample, a row, add up to 1.",
-    "axis=1, with keepdims=True.",
+    "Which axis counts the classes?",
 )
 def _(logits, labels):
     return (_softmax(logits, axis=0) - np.eye(logits.shape[1])[labels]) / len(logits)
@@ -821,6 +834,7 @@ def _mlp_cases(rng):
     calls = []
     for (N, D, H, C), label, scale in (
         ((6, 3, 5, 4), "", 1),
+        ((6, 3, 5, 4), "", 1),
         ((7, 4, 6, 5), "", 1),
         ((8, 5, 4, 3), "", 1),
         ((5, 5, 5, 5), "square matrices (N = D = H = C)", 1),
@@ -848,19 +862,22 @@ def _mlp_cases(rng):
     steps=(
         *TWO_LAYER_STEPS,
         Step(
-            "p",
-            lambda z2: _softmax(z2),
+            "log_p",
+            lambda z2: _log_softmax(z2),
             "Probabilities come from softmax, row by row.",
             {
-                "softmax is applied twice": lambda z2: _softmax(_softmax(z2)),
-                "softmax runs along the samples": lambda z2: _softmax(z2, axis=0),
-                "softmax has one sum for the whole array": lambda z2: _softmax(z2, axis=(0, 1)),
-                "a sigmoid takes the place of softmax": lambda z2: 1 / (1 + np.exp(-z2)),
+                "softmax is applied twice": lambda z2: _log_softmax(_softmax(z2)),
+                "softmax runs along the samples": lambda z2: np.log(_softmax(z2, axis=0)),
+                "softmax has one sum for the whole array": lambda z2: np.log(
+                    _softmax(z2, axis=(0, 1))
+                ),
+                "a sigmoid takes the place of softmax": lambda z2: -np.log1p(np.exp(-z2)),
             },
         ),
+        Step("p", lambda log_p: np.exp(log_p), "Probabilities come from softmax, row by row."),
         Step(
             "loss",
-            lambda z2, labels: -np.mean(_picked(_log_softmax(z2), labels)),
+            lambda log_p, labels: -np.mean(_picked(log_p, labels)),
             "The loss is the mean over the samples of -ln of the true class's probability.",
             {
                 "the surprises are added up, not averaged": lambda z2, labels: (
@@ -929,7 +946,7 @@ def _mlp_cases(rng):
                 "dz2 is the gradient in the probabilities, -1/p": lambda p, labels: (
                     -np.eye(p.shape[1])[labels] / p / len(p)
                 ),
-                "dz2 is averaged over all N times C entries": lambda p, labels: (
+                "dz2 is divided by N times C, not by N": lambda p, labels: (
                     (p - np.eye(p.shape[1])[labels]) / p.size
                 ),
                 "the 1/N is taken twice": lambda p, labels: (
@@ -963,7 +980,7 @@ def mlp_backward(X, labels, W1, b1, W2, b2):
 
     X: inputs, (N, D). labels: the true classes, integers from 0 to C - 1, (N,).
     W1: weights, (D, H). b1: biases, (H,). W2: weights, (H, C). b2: biases, (C,).
-    Returns (loss, dW1, db1, dW2, db2).
+    Returns (loss, dW1, db1, dW2, db2). Right for logits of +-1000.
     """
     z1 = X @ W1 + b1
     a1 = np.maximum(z1, 0)
@@ -1013,7 +1030,7 @@ def _(*args):
 @mlp_backward.misconception(
     "1/N missing",
     "All four of your gradients are N times too large. The loss is right.",
-    "The loss is a mean, so dz2 is (p - one-hot) / N. Everything after it inherits the 1/N.",
+    "The loss is a mean, so dz2 carries a 1/N, and everything after it inherits that.",
     "Where does the batch size enter?",
 )
 def _(*args):
@@ -1071,6 +1088,41 @@ def _(*args):
 )
 def _(*args):
     return _mlp(*args, gate=lambda d, z: d * (d > 0))
+
+
+@mlp_backward.misconception(
+    "weights averaged",
+    "Your dW1 and dW2 are divided by N once too often; the loss, db1 and db2 are right.",
+    "dz2 carries the 1/N of the mean already, and no layer divides by N.",
+    "Where does the product for dW divide?",
+)
+def _(X, *args):
+    loss, dW1, db1, dW2, db2 = _mlp(X, *args)
+    return loss, dW1 / len(X), db1, dW2 / len(X), db2
+
+
+@mlp_backward.misconception(
+    "biases averaged",
+    "Your db1 and db2 are divided by N once too often; the loss, dW1 and dW2 are right.",
+    "dz2 carries the 1/N of the mean already, and what the samples send back adds up.",
+    "Where do you take a mean over the samples?",
+)
+def _(X, *args):
+    loss, dW1, db1, dW2, db2 = _mlp(X, *args)
+    return loss, dW1, db1 / len(X), dW2, db2 / len(X)
+
+
+@mlp_backward.misconception(
+    "logarithm of 0",
+    "Your loss is right for moderate logits, and infinite where the true class got next to "
+    "nothing: p has been rounded to 0 before the logarithm. The gradients are right.",
+    "ln(e^a / s) = a - ln s needs neither the quotient nor a logarithm of it.",
+    "You have a cross-entropy that survives logits of 1000.",
+)
+def _(X, labels, W1, b1, W2, b2):
+    _, *gradients = _mlp(X, labels, W1, b1, W2, b2)
+    p = _softmax(np.maximum(X @ W1 + b1, 0) @ W2 + b2)
+    return -np.mean(np.log(_picked(p, labels))), *gradients
 
 
 @mlp_backward.misconception(
@@ -1155,6 +1207,7 @@ def _pairs(rng):
     same = rng.normal(size=(3, 5))
     return [
         Call(pair(4, 3)),
+        Call(pair(4, 3)),
         Call(pair(6)),
         Call(pair(2, 3, 4)),
         Call((rng.normal(size=(5, 5)), rng.normal(size=(5, 5)))),
@@ -1203,18 +1256,20 @@ def _pairs(rng):
             lambda analytic, numeric: np.maximum(np.abs(analytic), np.abs(numeric)),
             "It is compared with the larger of |a| and |n|.",
             {
-                "|a| + |n| is divided by": lambda analytic, numeric: (
+                "the difference is divided by |a| + |n|": lambda analytic, numeric: (
                     np.abs(analytic) + np.abs(numeric)
                 ),
-                "(|a| + |n|) / 2 is divided by": lambda analytic, numeric: (
+                "the difference is divided by (|a| + |n|) / 2": lambda analytic, numeric: (
                     (np.abs(analytic) + np.abs(numeric)) / 2
                 ),
-                "the smaller of |a| and |n| is divided by": lambda analytic, numeric: np.minimum(
+                "the smaller of |a| and |n| is the divisor": lambda analytic, numeric: np.minimum(
                     np.abs(analytic), np.abs(numeric)
                 ),
-                "|a| is divided by": lambda analytic: np.abs(analytic),
-                "|n| is divided by": lambda numeric: np.abs(numeric),
-                "|a + n| is divided by": lambda analytic, numeric: np.abs(analytic + numeric),
+                "the difference is divided by |a|": lambda analytic: np.abs(analytic),
+                "the difference is divided by |n|": lambda numeric: np.abs(numeric),
+                "the difference is divided by |a + n|": lambda analytic, numeric: np.abs(
+                    analytic + numeric
+                ),
                 "the larger of a and n is divided by, with its sign": lambda analytic, numeric: (
                     np.maximum(analytic, numeric)
                 ),
@@ -1315,9 +1370,10 @@ def _(analytic, numeric):
 
 @relative_error.misconception(
     "sum of the sizes",
-    "Your error divides by |a| + |n|: up to half of what it should be.",
-    "Both are in use; here it is the larger of the two, so that 0 against anything counts as 1.",
-    "max(|a|, |n|), entry by entry.",
+    "Your error divides by |a| + |n|: it is between half of what it should be and all of it.",
+    "With the larger of the two a turned sign counts as 2; with the sum only as 1, like an entry "
+    "that is 0.",
+    "Which of the two sizes do you divide by?",
 )
 def _(analytic, numeric):
     size = np.abs(analytic) + np.abs(numeric)
@@ -1327,7 +1383,7 @@ def _(analytic, numeric):
 @relative_error.misconception(
     "no floor",
     "Your error is right unless an entry is 0 or next to nothing on both sides; for 0 it is nan.",
-    "0/0 is not a number. The 1e-12 is there for that: both are 0, so they agree.",
+    "0/0 is not a number, although two zeros agree: the 1e-12 is there for that.",
     "Which of the three numbers in the maximum is missing?",
 )
 def _(analytic, numeric):
@@ -1402,7 +1458,7 @@ def _(analytic, numeric):
 
 # Training -----------------------------------------------------------------------------------------
 
-WANTED = 0.88
+WANTED, MOST_UNITS = 0.88, 10_000
 
 
 def _one_thread():
@@ -1433,11 +1489,17 @@ def _unseen():
 def _scores_of(weights, x, activation=lambda z: np.maximum(z, 0)):
     W1, b1, W2, b2 = weights
     with np.errstate(all="ignore"):
-        return activation(x @ W1 + b1) @ W2 + b2
+        parts = np.array_split(x, max(1, len(x) // 500))  # however many hidden units there are
+        return np.concatenate([activation(part @ W1 + b1) @ W2 + b2 for part in parts])
 
 
 def _hits(weights, x, labels, **other):
     return _scores_of(weights, x, **other).argmax(axis=1) == labels
+
+
+def _dead(X, W1, b1):
+    parts = np.array_split(X, max(1, len(X) // 500))
+    return np.all([(part @ W1 + b1 <= 0).all(axis=0) for part in parts], axis=0)
 
 
 class _Run:
@@ -1462,6 +1524,12 @@ class _Run:
             f"Your network reads {self.accuracy:.1%} of 2,000 unseen digits; {WANTED:.0%} is "
             f"wanted. Of its own {len(self.X):,} images it reads {self.trained:.1%}, {loss}."
         )
+
+    @property
+    def start(self):
+        """Spread of the rows of W1 that no gradient ever reached."""
+        untouched = self.weights[0][~self.X.any(axis=0)]
+        return float(untouched.std()) if untouched.size else 0.0
 
     @property
     def spread(self):
@@ -1511,7 +1579,7 @@ class _Run:
             }
         best = max(found, key=found.get)
         gain = found[best] - self.accuracy
-        good = (found[best] >= 0.8 and gain > 0.05) or (found[best] >= 0.5 and gain > 0.3)
+        good = (found[best] >= 0.8 and gain > 0.05) or (found[best] >= 0.7 and gain > 0.4)
         return (best, float(found[best])) if good else None
 
     def renamed(self):
@@ -1554,6 +1622,7 @@ def _run(outcome, X, labels):
         or W2.shape != (hidden, 10)
         or b1.shape not in ((hidden,), (1, hidden))
         or b2.shape not in ((10,), (1, 10))
+        or not 0 < hidden <= MOST_UNITS
     ):
         return None
     return _Run((W1, b1, W2, b2), X, labels)
@@ -1575,7 +1644,7 @@ def _symptom(run):
         )
     renamed = run.renamed()
     if renamed:
-        said = ", ".join(f"{d} for a {k}" for k, d in enumerate(renamed) if d != k)
+        said = ", ".join(f"{d} for {k}" for k, d in enumerate(renamed) if d != k)
         return "digits renamed", f"It says {said}."
     part = run.only_part()
     if part:
@@ -1588,7 +1657,9 @@ def _symptom(run):
         return "digits missing", f"It never, or hardly ever, says {missing}."
     if run.accuracy < 0.03 or (run.accuracy < 0.3 and run.loss > 10):
         return "uphill", ""
-    dead = np.mean((run.X @ W1 + b1 <= 0).all(axis=0))
+    if W1.shape[1] < 10:
+        return "few units", f"It has {W1.shape[1]} hidden units."
+    dead = np.mean(_dead(run.X, W1, b1))
     if dead > 0.3:
         return "dead units", f"{dead:.0%} of its hidden units are 0 on every image."
     common = np.bincount(run.predicted, minlength=10)
@@ -1597,6 +1668,10 @@ def _symptom(run):
             f"It says {common.argmax()} to {common.max() / len(run.predicted):.0%} of the images."
         )
     still = run.spread < 1.02
+    if run.start > 0.25:
+        return "large start", (
+            f"The rows of W1 that no gradient reaches have a spread of {run.start:.2g}."
+        )
     if run.accuracy < 0.3 and run.loss > 2.0:
         return "nothing learned", "W1 is hardly different from where it started." if still else ""
     if still:
@@ -1640,7 +1715,8 @@ def _accept_network(probe, outcome):
         return (
             Finding("shape", "W1", shapes),
             f"Your weights have the shapes {shapes}; (784, H), (H,), (H, 10), (10,) are wanted, "
-            "for any number H of hidden units. Print the shape of each before you return them.",
+            f"for any number H of hidden units from 1 to {MOST_UNITS:,}. Print the shape of each "
+            "before you return them.",
         )
     if not id:
         return True
@@ -1737,8 +1813,8 @@ def _(X, labels, rng):
 @_trained(
     "units alike",
     "Your hidden units are all alike, or W1 is 0 throughout.",
-    "Units that start with equal weights get equal gradients and stay equal for ever; then 64 "
-    "units are worth as much as one.",
+    "Units that start with equal weights get equal gradients and stay equal for ever; then all "
+    "of them are worth as much as one.",
     "Where does rng enter when W1 and W2 are made?",
 )
 def _(X, labels, rng):
@@ -1817,8 +1893,8 @@ def _(X, labels, rng):
 @_trained(
     "first layer untouched",
     "Your W1 is hardly different from where it started.",
-    "The hidden units have to learn what to look for; random ones help little. The rows of W1 for "
-    "pixels that are never lit get no gradient, and the others look just like them.",
+    "The hidden units have to learn what to look for, and the rows of W1 for lit pixels look just "
+    "like those for pixels that are never lit, which get no gradient.",
     "Is W1 updated, in the array that you return? Are the steps large enough?",
 )
 def _(X, labels, rng):
@@ -1826,11 +1902,31 @@ def _(X, labels, rng):
 
 
 @_trained(
+    "few units",
+    "Your network has so few hidden units that they can hardly tell ten digits apart.",
+    "All that the output layer learns of the image has to pass through them.",
+    "Try 32 or more.",
+)
+def _(X, labels, rng):
+    return _train(X, labels, rng, hidden=2)
+
+
+@_trained(
+    "large start",
+    "Your W1 starts with weights that are too large.",
+    "784 inputs add up, so a spread of about sqrt(2 / 784), 0.05, keeps the hidden units in "
+    "range; with much more, the random part drowns what is learned.",
+    "What is the standard deviation of W1 at the start?",
+)
+def _(X, labels, rng):
+    return _train(X, labels, rng, std=1.0, rate=0.01)
+
+
+@_trained(
     "dead units",
-    "Your hidden units are mostly dead: 0 on every image.",
-    "A large step pushes a unit below 0 for all images, and then no gradient comes through to "
-    "bring it back. Steps are large when the rate is, when the 1/N is missing, or when pixels go "
-    "up to 255.",
+    "Many of your hidden units are dead: 0 on every image.",
+    "A large step (a large rate, a missing 1/N, pixels up to 255) pushes a unit below 0 for all "
+    "images, and then no gradient comes through to bring it back.",
     "Try a rate ten times smaller, and count dead_units after each epoch.",
 )
 def _(X, labels, rng):
@@ -1840,8 +1936,8 @@ def _(X, labels, rng):
 @_trained(
     "nothing learned",
     "Your network has learned next to nothing.",
-    "Either images and labels do not belong together (shuffled apart), or the gradient is wrong, "
-    "or the arrays that you return are not those that were trained.",
+    "Images and labels may not belong together (shuffled apart), or come sorted by digit; the "
+    "gradient may be wrong; the steps far too small; or what you return is not what was trained.",
     "Check mlp_backward first. Then overfit 20 images: if that fails, the update is to blame.",
 )
 def _(X, labels, rng):
@@ -1940,6 +2036,12 @@ Matrix(
             _row * np.eye(10)[3],
             "The wrong classes have gradients too: lowering their scores lowers the loss.",
         ),
+        (
+            "in the probabilities",
+            -np.eye(10)[3] / 0.7,
+            "That is the gradient in the probabilities, -1/p. Between them and the scores lies "
+            "softmax, one more link.",
+        ),
         ("divided by ten", _row / 10, "You divided by the number of classes. N is 1 here."),
     ),
     hints=("Subtract 1 in one place.", "What does the row add up to? It must be 0."),
@@ -1959,7 +2061,7 @@ Number(
         ("base 2", np.log2(100), "That is in bits. The loss uses the natural logarithm."),
         ("sign", -np.log(100), "A logarithm of a number below 1 is negative; the loss is -ln p."),
     ),
-    hints=("Every class gets the probability 1/100.", "-ln(1/100) = ln 100."),
+    hints=("Every class gets the probability 1/100.",),
 )
 
 
@@ -1981,8 +2083,8 @@ Predict(
     answer=0,
     count=True,
     mistakes=(
-        ("all", 3, "Each exponential grows by the factor e^1000. So does their sum."),
-        ("one", 1, "Write the first probability out: which factor cancels?"),
+        ("all", 3, "None of them does: each exponential grows by e^1000, and so does their sum."),
+        ("one", 1, "Not even one: write the first probability out. Which factor cancels?"),
     ),
     reveal=_shift,
 )
@@ -1997,6 +2099,11 @@ Number(
     mistakes=(
         ("no biases", 784 * 512 + 512 * 10, "The biases are missing: 512 and 10 of them."),
         ("smaller network", 784 * 128 + 128 + 1280 + 10, "That is for 784-128-10."),
+        (
+            "times the batch",
+            64 * (784 * 512 + 512 + 512 * 10 + 10),
+            "You multiplied by the batch. The gradients add up over it; they do not grow with it.",
+        ),
         ("one product", 784 * 512 * 10, "The two matrices stand side by side: add their sizes."),
     ),
     hints=("784 times 512 for W1, 512 for b1, and then the second layer.",),
@@ -2010,11 +2117,11 @@ Choice(
     options=(
         Option(
             "The loss becomes nan within a few steps.",
-            "That is what many expect. With ReLU, one huge step closes most gates, and then "
+            "That is what many expect. With ReLU, a few huge steps close most gates, and then "
             "hardly any gradient is left to explode with.",
         ),
         Option(
-            "The loss stays at about ln 10, and the network guesses.",
+            "The loss jumps about, then stays at or above ln 10, and the network guesses.",
             "Right, and it is measured below. The steps are 64 times too large. With rate 0.1 / 64 "
             "in place of 0.1 the run would be the right one.",
             True,
@@ -2038,8 +2145,8 @@ Choice(
     options=(
         Option(
             "The backward pass is right.",
-            "What would a backward pass that forgets the ReLU mask give there? Pixel 0 is 0 in "
-            "every image.",
+            "Any backward pass would pass this check: pixel 0 is 0 in every image. What would one "
+            "that forgets the ReLU mask give there?",
         ),
         Option(
             "Nothing: pixel 0 is 0 in every image, so dW1[0, 0] is 0 whatever the code does.",

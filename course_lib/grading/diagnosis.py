@@ -8,12 +8,13 @@ import re
 
 import numpy as np
 
-from course_lib.grading.patterns.case import is_array, show, show_inputs
+from course_lib.grading.patterns.case import is_array, shape_rule, show, show_inputs
 from course_lib.grading.patterns.experiments import experiments
 from course_lib.grading.patterns.factors import (
     factor,
     other_variable,
     transformed,
+    updated_parameter,
     zero_or_constant,
 )
 from course_lib.grading.patterns.inputs import remembered, substituted
@@ -27,18 +28,19 @@ from course_lib.grading.patterns.parts import (
 )
 from course_lib.grading.patterns.quantities import local_derivative, made_of
 from course_lib.grading.patterns.results import (
+    booleans,
     changed_inputs,
     first_time_only,
     odd_results,
     own_explanation,
+    unsteady,
     wrong_and_changed,
     wrong_number_of_members,
 )
-from course_lib.grading.patterns.shapes import shape
-from course_lib.grading.patterns.steps import already_right, first_wrong_step
+from course_lib.grading.patterns.shapes import far_too_large, shape
+from course_lib.grading.patterns.steps import already_right, first_wrong_step, foreseen_slip
 from course_lib.grading.probes import size_of
 from course_lib.grading.verdict import Finding
-
 
 WEAK = {"values", "not finite", "depends", "independent", "scaling", "mixes", "blind"}
 """Findings that are true but say little: worth a second look without the special cases."""
@@ -54,7 +56,7 @@ def diagnose(case):
         try:
             with np.errstate(all="ignore"):
                 found = pattern(case)
-        except (ArithmeticError, ValueError, TypeError, LookupError, np.linalg.LinAlgError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             continue  # a hypothesis that cannot be computed on these numbers is not a finding
         if found:
             break
@@ -74,7 +76,7 @@ def _single_steps(case):
 
 def _in_number(variable, found):
     """The same finding with verbs in the plural where the variable is one ("Your points are")."""
-    if not re.search(r"\w[^s]s$", variable or ""):
+    if not re.search(r"\w[^s]s$", variable or "") or variable.startswith("d"):  # dlogits is one
         return found
     finding, (what, *rest) = found
     said = re.sub(
@@ -102,7 +104,7 @@ def plain_words(case):
             Finding("shape", v, (e.got.shape, e.want.shape)),
             (
                 f"Your {v} has shape {e.got.shape}, but it must be {e.want.shape}.",
-                "A gradient has exactly the shape of its variable." if v.startswith("d") else "",
+                shape_rule(v),
                 "Print the shape of everything that goes into it.",
             ),
         )
@@ -114,19 +116,33 @@ def plain_words(case):
         (
             what,
             "",
-            f"The smallest case that fails: {show_inputs(e.inputs)} gives {show(e.got)}, "
-            f"and {show(e.want)} is right.",
+            f"The smallest case that fails: {show_inputs(e.inputs)} gives {_shown(e)}.",
         ),
     )
 
 
+def _shown(e):
+    """What came back and what is right; of a large array the entry that is furthest off."""
+    if not is_array(e) or e.want.size <= 12:
+        return f"{show(e.got)}, and {show(e.want)} is right"
+    off = np.abs(np.asarray(e.got, float) - np.asarray(e.want, float))
+    i = np.unravel_index(int(np.argmax(np.nan_to_num(off, nan=np.inf))), off.shape)
+    place = ", ".join(map(str, i))
+    return f"at [{place}] {e.got[i]:.6g}, and {e.want[i]:.6g} is right"
+
+
 PATTERNS = (
     odd_results,
+    far_too_large,
     wrong_number_of_members,
+    booleans,
     changed_inputs,
     first_time_only,
+    unsteady,
     zero_or_constant,
     own_explanation,
+    foreseen_slip,
+    updated_parameter,
     _several_steps,
     shape,
     right_but_for_cases,

@@ -278,7 +278,7 @@ def exercise(
     sequence: the answer is a list of any length. hints: from gentle to nearly everything.
     starter: the learner's cell, if not signature and docstring over a gap. blind_spots: sentences
     on wrong answers that no probe can tell from right ones. seconds: time for one judgement, of
-    the processor where cpu_time is set (and at most three times that on the clock).
+    the processor where cpu_time is set (and at most twice that on the clock).
 
     accept(probe, outcome): True, a `Finding` and sentence (a refusal), or None for "compare with
     the reference"; for exercises with many right answers.

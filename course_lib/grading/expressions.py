@@ -70,7 +70,12 @@ def name_factor(factors, symbols):
     if np.allclose(factors, factors[0], rtol=1e-6):
         simple = Fraction(float(factors[0])).limit_denominator(12)
         exact = simple != 0 and abs(float(simple) - factors[0]) < 1e-6 * abs(factors[0])
-        return str(simple) if exact else f"{factors[0]:.4g}"
+        if exact:
+            return str(simple)
+        part = round(1 / factors[0]) if abs(factors[0]) > 1e-5 else 0
+        if part and abs(part * factors[0] - 1) < 1e-6:
+            return f"{'-' if part < 0 else ''}1/{abs(part)}"
+        return f"{factors[0]:.4g}"
     if len(factors) < 2:
         return None
     usable = {n: np.asarray(v, dtype=float) for n, v in symbols.items()}

@@ -14,7 +14,7 @@ import numpy as np
 from course_lib.grading import diagnosis
 from course_lib.grading.exercise import DEFAULT_SEED
 from course_lib.grading.outcomes import Odd, agrees, run, same_outcome
-from course_lib.grading.patterns.case import Case
+from course_lib.grading.patterns.case import Case, listed
 from course_lib.grading.probes import Call, Script, describe, inputs_of, size_of
 from course_lib.grading.verdict import Example, Finding, Verdict
 from course_lib.grading.watchdog import Escaped, Stuck, TooSlow, run_within
@@ -179,7 +179,7 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
             Finding("timeout", exercise.outputs[0], "stuck"),
             f"Your {exercise.name} is still running and could not be stopped. Restart the kernel "
             "(Kernel, Restart Kernel); your progress is saved. Look for a loop that catches every "
-            "exception, or an array far too large.",
+            "exception, an array far too large, or something that waits, such as input() or sleep.",
         )
 
 
@@ -247,7 +247,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         return diagnosis.diagnose(case)
 
     finding, sentences = diagnosed(compared)
-    if finding.kind in diagnosis.WEAK and time.monotonic() < deadline - 0.5 * exercise.seconds:
+    if finding.kind in diagnosis.WEAK and time.monotonic() < deadline - 0.7 * exercise.seconds:
         aside = _leaving_aside(exercise, prepared, outcomes, compared, diagnosed)
         if aside:
             finding, message, misconception = aside
@@ -264,7 +264,7 @@ def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed):
         kept = [k for k in compared if prepared.probes[k].label != label]
         if len([k for k in wrong if k in kept]) < 2:
             continue
-        aside = f" (This leaves aside {label}, where it is off in another way too.)"
+        aside = f" (With {label} it does something else: mend this first.)"
         for m in exercise.misconceptions:
             if m.symptom is None and m.why and _made(exercise, m, prepared, outcomes, kept):
                 finding = Finding("misconception", exercise.outputs[0], m.id)
@@ -279,11 +279,23 @@ def _refusal(exercise, probe, outcome, want):
     """True or (Finding, message) for a wrong outcome, False or ACCEPTED for a right one."""
     if exercise.accept is not None and outcome.problem is None:
         said = exercise.accept(probe, outcome)
+        if said is True and outcome.changed:
+            return _input_changed(exercise, outcome)
         if said is True:
             return ACCEPTED
         if said is not None:
             return said
     return not same_outcome(outcome, want, exercise)
+
+
+def _input_changed(exercise, outcome):
+    names = listed(outcome.changed)
+    return (
+        Finding("inputs changed", names),
+        f"What your {exercise.name} returns is right, but {names} "
+        f"{'are' if len(outcome.changed) > 1 else 'is'} not as before the call. Whoever called it "
+        "still needs the arrays. Work on a copy.",
+    )
 
 
 def _made(exercise, misconception, prepared, outcomes, kept=None):
@@ -309,7 +321,11 @@ def _made(exercise, misconception, prepared, outcomes, kept=None):
 
 
 def _wrong_records(exercise, outcome, want):
-    for i, right in enumerate(want.records):
+    order = exercise.computed
+    ranks = {name: k for k, name in enumerate(order)}
+    places = sorted(range(len(want.records)), key=lambda i: ranks.get(want.records[i].name, 0))
+    for i in places if exercise.steps else range(len(want.records)):
+        right = want.records[i]
         got = outcome.records[i] if i < len(outcome.records) else None
         if (
             got is None
@@ -377,7 +393,7 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
     fine = {p.label for p, o in zip(probes, outcomes, strict=True) if not o.problem}
     some = ""
     if fine and "" not in labels and not labels & fine:
-        some = f" It happens only for {' and '.join(sorted(labels))}."
+        some = f" Of the cases tried, it happens only with {' and '.join(sorted(labels))}."
     words, look = next(
         (w for start, w in _HELP_BY_WORDS.items() if problem.message.startswith(start)),
         (None, None),
@@ -405,12 +421,21 @@ _HELP_BY_WORDS = {
     ),
     "operands could not be broadcast": (
         None,
-        "`*`, `+`, `-` and `/` go entry by entry and need shapes that fit; the matrix product "
-        "is `@`.",
+        "`*`, `+`, `-` and `/` go entry by entry and need shapes that fit. After a sum or max over "
+        "an axis, keepdims=True keeps them fitting; the matrix product is `@`.",
     ),
     "only 0-dimensional arrays": (
         "an array was given where a single number was wanted",
         "Functions of the math module take one number; NumPy's (np.cos, np.exp) take arrays.",
+    ),
+    "The truth value of an array": (
+        "an array was given where one True or False was wanted",
+        "`if`, `and` and `max` take single numbers; np.where and np.maximum go entry by entry.",
+    ),
+    "return arrays must be of ArrayType": (
+        "np.maximum (or the like) was given three things, and takes the third for an array to "
+        "write into",
+        "It compares two; for three, put one inside another.",
     ),
     "setting an array element with a sequence": (
         None,
@@ -443,6 +468,14 @@ def _arity(exercise, attempt, probe):
         inspect.signature(target).bind(*args)
     except TypeError:
         takes = str(inspect.signature(target))
+        left = [n for n in exercise.defaults if n in names[len(args) :]]
+        if left and len(inspect.signature(target).parameters) == len(names):
+            default = f"{left[0]}={exercise.defaults[left[0]]}"
+            return (
+                Finding("arity", exercise.outputs[0], (takes, names)),
+                f"{name} may be called without {left[0]}, but yours takes {takes}, where it has no "
+                f"default. Write {default}, as the starter has it.",
+            )
         return (
             Finding("arity", exercise.outputs[0], (takes, names)),
             f"{name} is called with {len(args)} arguments, ({', '.join(names)}), but yours "

@@ -211,6 +211,7 @@ def _shapes_on(line, scope):
 def run(probe, attempt, exercise):
     """The outcome of one probe. Whatever the attempt raises is recorded, not raised."""
     outcome = Outcome()
+    numpy = dict(vars(np))
     with np.errstate(all="ignore"), exercise.around():
         try:
             if isinstance(probe, Call):
@@ -221,9 +222,19 @@ def run(probe, attempt, exercise):
             if type(error).__module__ == "course_lib.grading.watchdog":
                 raise
             outcome.problem = _problem(error, attempt)
+        finally:
+            _restore_numpy(numpy)
         if exercise.canonical is not None:
             _unify(outcome, probe, exercise)
     return outcome
+
+
+def _restore_numpy(before):
+    """Puts back what the attempt may have replaced in NumPy, which all of us use."""
+    now = vars(np)
+    for name, value in before.items():
+        if now.get(name) is not value:
+            now[name] = value
 
 
 def _unify(outcome, probe, exercise):

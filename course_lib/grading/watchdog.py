@@ -26,10 +26,13 @@ class _Worker(threading.Thread):
         self.result = None
         self.failure = None
         self.ended = False
+        self.clock = None  # of this thread's processor time, where the system has one
         self.lock = threading.Lock()
         self.done = threading.Event()
 
     def run(self):
+        if hasattr(time, "pthread_getcpuclockid"):  # macOS and Windows have none
+            self.clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             try:
                 self.result = self.work()
@@ -77,19 +80,19 @@ def _start(worker):
 def _processor_time(worker):
     """Seconds of processor time the worker has used; None where the system does not tell."""
     try:
-        return time.clock_gettime(time.pthread_getcpuclockid(worker.ident))
-    except (AttributeError, OSError):  # macOS and Windows have no such clock; or it has ended
+        return None if worker.clock is None else time.clock_gettime(worker.clock)
+    except OSError:  # it has just ended
         return None
 
 
 def _wait(worker, seconds, cpu_time):
     """Waits until the worker is done or its time is over; whether it is done.
 
-    cpu_time: a busy machine is not the worker's fault, so that it may take up to three times as
-    long on the clock.
+    cpu_time: a busy machine is not the worker's fault, so that it may take up to twice as long on
+    the clock.
     """
     finished = worker.done.wait(seconds)
-    for _ in range(20 if cpu_time else 0):
+    for _ in range(10 if cpu_time else 0):
         used = None if finished else _processor_time(worker)
         if used is None or used >= seconds:
             break
@@ -100,10 +103,10 @@ def _wait(worker, seconds, cpu_time):
 def run_within(seconds, work, cpu_time=False):
     """The result of `work()`, which runs in a thread of its own for at most `seconds`.
 
-    cpu_time: `seconds` are of processor time, where the system tells it, and three times as many
-    on the clock. After that an exception is raised inside it, again and again until it leaves.
-    Raises `TooSlow` when it left, `Stuck` when it has not left after twice the limit more (one
-    long NumPy call, or a loop that swallows everything), `Escaped` when the work raised. An
+    cpu_time: `seconds` are of processor time, where the system tells it, and twice as many on the
+    clock. After that an exception is raised inside it, again and again until it leaves.
+    Raises `TooSlow` when it left, `Stuck` when it has not left after twice the limit more, or 10 s
+    (one long NumPy call, or a loop that swallows everything), `Escaped` when the work raised. An
     interrupt of the caller (the notebook's stop button) stops the work and is raised on.
     """
     worker = _Worker(work)
@@ -117,7 +120,7 @@ def run_within(seconds, work, cpu_time=False):
             finished = worker.done.wait(0.05)
             if finished:
                 raise TooSlow(f"no result within {seconds:g} s")
-            if time.monotonic() - over > 2 * seconds:
+            if time.monotonic() - over > min(2 * seconds, 10):
                 raise Stuck(f"still running after {time.monotonic() - start:.0f} s")
     except KeyboardInterrupt:
         while not worker.done.wait(0.05) and time.monotonic() - start < 3 * seconds:

@@ -68,8 +68,8 @@ max-width:100%}
 clip-path:inset(50%)}
 .bp-card .bp-cell input[type=text]{width:88px!important;padding-right:24px!important;
 text-align:right}
-.bp-card .bp-many .bp-cell input[type=text]{width:66px!important;padding:2px 18px 2px 3px!important}
-.bp-card .bp-many .bp-cell::after{right:5px}.bp-card .bp-many .bp-label{padding:0}
+.bp-card .bp-many .bp-cell input{width:66px!important;padding:2px 18px 2px 3px!important}
+.bp-card .bp-many .bp-cell::after{right:5px}
 .bp-card .bp-cell.bp-ok input[type=text]{border-color:var(--g)}
 .bp-card .bp-cell.bp-no input[type=text]{border-color:var(--r);border-style:dashed}
 .bp-card .bp-cell::after{position:absolute;right:8px;top:5px;font-size:13px}

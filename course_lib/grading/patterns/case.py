@@ -5,6 +5,7 @@ only when that holds wherever the attempt gave a number. sentences: what differs
 look at.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,6 +201,18 @@ def wrong_mask(case, e):
         return ~((np.abs(e.got - e.want) <= tolerance) | (np.isnan(e.got) & np.isnan(e.want)))
 
 
+def listed(names):
+    """ "a", "a and b", "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def shape_rule(variable):
+    """The reason why a result has the shape it must have."""
+    if re.match(r"d([A-Zxyz]|L/|logits)", variable or ""):
+        return "A gradient has exactly the shape of its variable."
+    return "Which axes are left is a part of what was asked."
+
+
 def show(value):
     if isinstance(value, Odd):
         return value.text
@@ -207,7 +220,7 @@ def show(value):
     if array.size > 12:
         return f"an array {array.shape}"
     return np.array2string(
-        array.astype(float) if array.dtype.kind in "iuf" else array,
+        array.astype(float) if array.dtype.kind == "f" else array,
         precision=6,
         separator=", ",
         suppress_small=True,

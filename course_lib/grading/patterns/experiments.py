@@ -61,20 +61,18 @@ def _depends(case, probe, n):
         return (
             Finding("independent", v, n),
             (
-                f"Your {v} does not change when {n} changes.",
+                f"Your {v} stays as it is when each entry of {n} is scaled by some number from 0.5 "
+                "to 1.5.",
                 f"It must depend on {n}.",
                 f"Where does {n} enter?",
             ),
         )
     if close(want, want_after) and not close(got, got_after):
-        return (
-            Finding("depends", v, n),
-            (
-                f"Your {v} changes when {n} changes, but the right one does not depend on {n}.",
-                "",
-                f"Where does {n} enter?",
-            ),
-        )
+        what = f"Your {v} changes when {n} changes, but the right one does not depend on {n}."
+        _, want_otherwise = _both(case, substitute(probe, case.exercise, n, lambda a: -a))
+        if want_otherwise is None or not close(want, want_otherwise):
+            what = f"Your {v} changes with the sizes in {n}; of the right one only the signs count."
+        return Finding("depends", v, n), (what, "", f"Where does {n} enter?")
     return None
 
 
@@ -95,6 +93,8 @@ _TIMES = {
 
 
 def _scales(case, probe, n):
+    if any(e.want.dtype == bool for e in case.entries):
+        return None
     got, want = _recorded(case, probe)
     doubled = substitute(
         probe, case.exercise, n, lambda a: a * 2 if isinstance(a, np.ndarray) else type(a)(a * 2)

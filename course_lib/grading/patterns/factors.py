@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from course_lib.grading.expressions import close, factor_between, name_factor
 from course_lib.grading.patterns.case import common_factor, is_array
 from course_lib.grading.verdict import Finding
 
@@ -56,7 +57,7 @@ def zero_or_constant(case):
     first = arrays[0].got.flat[0]
     if any(not np.all(e.got == first) for e in arrays):
         return None
-    if sum(e.want.size for e in arrays) < 3:
+    if sum(e.want.size for e in arrays) < 3 or any(e.got.dtype == bool for e in arrays):
         return None
     if not np.isfinite(first):
         return None
@@ -180,7 +181,7 @@ _TRANSFORMS = {
         np.floor,
         "is the right one rounded down to a whole number",
         "The decimals belong to the answer.",
-        "Look for // or int().",
+        "Look for //, int() or dtype=int.",
     ),
     "rolled": (
         lambda w: np.roll(w, 1, axis=0) if w.ndim else None,
@@ -206,13 +207,40 @@ def transformed(case):
             return value if value is not None and np.isfinite(value).all() else None
 
         words = common_factor(case, base)
-        if words is None:
-            continue
+        if words is None or all(close(base(e), np.asarray(e.want, float)) for e in case.entries):
+            continue  # |w| of what is positive anyway is no finding
         extra = "" if words == "1" else f", times {words}"
         data = None if words == "1" else words
         said = f"Your {case.variable} {what}{extra}."
         return Finding(kind, case.variable, data), (said, why, look)
     return None
+
+
+def updated_parameter(case):
+    """The parameter after a step, where its gradient was wanted."""
+    v = case.variable
+    if not v or not v.startswith("d") or not all(is_array(e) for e in case.entries):
+        return None
+    rates = []
+    for e in case.entries:
+        parameter = e.inputs.get(v[1:])
+        if not isinstance(parameter, np.ndarray) or parameter.shape != e.got.shape:
+            return None
+        rate = factor_between(parameter - e.got.astype(float), np.asarray(e.want, dtype=float))
+        if rate is None:
+            return None
+        rates.append(rate)
+    words = name_factor(rates, {})
+    if words is None:
+        return None
+    return (
+        Finding("updated", v, words),
+        (
+            f"What you give as {v} is {v[1:]} after a step, with the learning rate {words}.",
+            "The backward pass computes gradients; moving the parameters is the optimiser's work.",
+            f"Return the gradient of {v[1:]} itself.",
+        ),
+    )
 
 
 def other_variable(case):

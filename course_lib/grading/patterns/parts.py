@@ -83,7 +83,10 @@ def _where(case):
         return np.broadcast_to(a, e.want.shape) if broadcasts_to(a, e.want.shape) else None
 
     names = [n for n, a in case.leaves(case.entries[0]).items() if np.ndim(a) or numeric(a)]
-    for name in [*names, case.variable]:
+    own = (
+        [case.variable] if any(e.want.ndim for e in case.entries) else []
+    )  # single numbers: chance
+    for name in [*names, *own]:
         for words, holds in _CONDITIONS.items():
 
             def condition(e, name=name, holds=holds):
@@ -169,7 +172,7 @@ def not_finite(case):
     if not bad:
         return None
     e = min(bad, key=lambda e: e.got.size)
-    what = "nan" if np.isnan(e.got).any() else "infinite"
+    what = "nan" if np.isnan(e.got).any() else "infinity"
     return (
         Finding("not finite", case.variable, what),
         (

@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_lib.grading.outcomes import Odd
+from course_lib.grading.patterns.case import is_array, listed
 from course_lib.grading.verdict import Finding
 
 
@@ -13,9 +14,16 @@ def odd_results(case):
         return None
     name, value = records[0].name, records[0].value
     exercise = case.exercise
-    wanted = exercise.output_words if exercise.several and not exercise.is_class else name
+    member = name in exercise.outputs and len(exercise.outputs) > 1
+    whole = exercise.several and not exercise.is_class and not member
+    wanted = exercise.output_words if whole else name
     if value.kind == "None":
         what = f"Your function returned None where {wanted} was wanted."
+        if member and not exercise.is_class:
+            return (
+                Finding("type", name, "None"),
+                (f"The {name} that you return is None.", "", "Where is it computed?"),
+            )
         if exercise.is_class:
             what = f"{name} is None: the method that ought to return it returns nothing."
         return (
@@ -46,7 +54,7 @@ def odd_results(case):
             Finding("type", name, "ellipsis"),
             (f"{name} is still `...`: a gap is left open.", "", "Fill in every gap."),
         )
-    if wanted != name or exercise.several and not exercise.is_class:
+    if whole:
         return (
             Finding("type", case.variable, value.kind),
             (
@@ -61,6 +69,44 @@ def odd_results(case):
             f"For {name} you returned {value.text}; numbers were wanted.",
             "",
             "Return a number or an array of numbers.",
+        ),
+    )
+
+
+def unsteady(case):
+    """Two calls with the same inputs that give different results."""
+    for o in case.outcomes:
+        first = [r for r in o.records if not r.again]
+        second = [r for r in o.records if r.again]
+        for one, two in zip(first, second, strict=False):
+            if o.problem or one.name != two.name:
+                continue
+            if not isinstance(one.value, np.ndarray) or not isinstance(two.value, np.ndarray):
+                continue
+            if not case.agrees(two.value, one.value) and not case.agrees(one.value, two.value):
+                return (
+                    Finding("unsteady", one.name),
+                    (
+                        f"Two calls with the same inputs give a different {one.name}.",
+                        "The result may depend on the arguments alone.",
+                        "Where does chance enter, or something that is kept between calls?",
+                    ),
+                )
+    return None
+
+
+def booleans(case):
+    """True and False where numbers were wanted."""
+    if not case.entries or not all(is_array(e) for e in case.entries):
+        return None
+    if any(e.got.dtype != bool or e.want.dtype == bool for e in case.entries):
+        return None
+    return (
+        Finding("type", case.variable, "booleans"),
+        (
+            f"Your {case.variable} holds True and False where numbers were wanted.",
+            "A comparison gives a mask; the mask still has to be multiplied with something.",
+            "`*` comes before `>`: a product with a comparison needs brackets around the latter.",
         ),
     )
 
@@ -104,7 +150,7 @@ def changed_inputs(case):
     changed = sorted({n for o in case.outcomes for n in o.changed})
     if not changed or not first_calls_right(case):
         return None
-    names = " and ".join(changed)
+    names = listed(changed)
     return (
         Finding("inputs changed", names),
         (
@@ -141,7 +187,7 @@ def wrong_and_changed(case):
     changed = sorted({n for o in case.outcomes for n in o.changed})
     if not changed:
         return None
-    names = " and ".join(changed)
+    names = listed(changed)
     return (
         Finding("inputs changed", case.variable, names),
         (

@@ -3,8 +3,23 @@
 import numpy as np
 
 from course_lib.grading.expressions import close
-from course_lib.grading.patterns.case import broadcasts, is_array
+from course_lib.grading.patterns.case import broadcasts, is_array, shape_rule
 from course_lib.grading.verdict import Finding
+
+
+def far_too_large(case):
+    """A result so large that no other pattern should compute with it."""
+    for e in case.entries:
+        if is_array(e) and e.got.size > 100_000 and e.got.size > 10 * e.want.size:
+            return (
+                Finding("shape", case.variable, (e.got.shape, e.want.shape)),
+                (
+                    f"Your {case.variable} has shape {e.got.shape}, but it must be {e.want.shape}.",
+                    shape_rule(case.variable),
+                    "Which loop, or which product, makes it so large?",
+                ),
+            )
+    return None
 
 
 def shape(case):
@@ -18,14 +33,14 @@ def shape(case):
             "extra axis",
             lambda g, w: g.size == w.size and close(np.squeeze(g), np.squeeze(w)),
             "holds the right numbers in the wrong shape",
-            "A gradient has exactly the shape of its variable.",
+            shape_rule(case.variable),
             "Look for keepdims, reshape or a pair of brackets too many.",
         ),
         (
             "flattened",
             lambda g, w: g.size == w.size and close(g.ravel(), w.ravel()),
             "holds the right numbers in the wrong shape",
-            "A gradient has exactly the shape of its variable.",
+            shape_rule(case.variable),
             "Look for ravel or reshape.",
         ),
         (
@@ -100,7 +115,7 @@ def shape(case):
                     (
                         f"Your {v} has been reduced too far: {bad[0][0].shape}, not "
                         f"{bad[0][1].shape}; it is the {way} of the right one over axis {axis}.",
-                        "A gradient has exactly the shape of its variable.",
+                        shape_rule(case.variable),
                         "Which sum or mean is one too many?",
                     ),
                 )

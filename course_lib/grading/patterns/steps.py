@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from course_lib.grading.expressions import close
-from course_lib.grading.patterns.case import is_array
+from course_lib.grading.patterns.case import is_array, listed
 from course_lib.grading.steps import Step, needs_of
 from course_lib.grading.verdict import Finding
 
@@ -33,13 +33,16 @@ class _Slip:
     formula: object
 
 
-def _slips(steps, cases, symbols):
-    """Every slip that can be played: cases are dicts of all right quantities, one per probe."""
+def _foreseen(steps):
+    """The slips that the author wrote down."""
+    return [_Slip("slip", s, words, f) for s in steps for words, f in s.slips.items()]
+
+
+def _automatic(steps, cases, symbols):
+    """Every other slip that can be played; cases: all right quantities, one dict per probe."""
     inputs = [n for n in cases[0] if n not in {s.name for s in steps}]
     before = list(inputs)
     for step in steps:
-        for words, formula in step.slips.items():
-            yield _Slip("slip", step, words, formula)
         own = needs_of(step.formula)
         for n in own:
             for other in before:
@@ -167,7 +170,12 @@ def _same_shape(cases, a, b):
     return all(np.ndim(c[a]) and np.shape(c[a]) == np.shape(c[b]) for c in cases)
 
 
-def first_wrong_step(case):
+def foreseen_slip(case):
+    """The slip foreseen by the author that gives all that came back."""
+    return first_wrong_step(case, foreseen_only=True)
+
+
+def first_wrong_step(case, foreseen_only=False):
     """Plays slips through the exercise's steps, and names the one that gives what came back."""
     exercise = case.exercise
     if not exercise.steps or not case.entries or not all(is_array(e) for e in case.entries):
@@ -180,16 +188,27 @@ def first_wrong_step(case):
     lead = max(range(len(known)), key=lambda k: case.entries[k].want.size)
     places = [lead, *(k for k in range(len(known)) if k != lead)]
     trial = _Trial(case, known, symbols, results, order, places)
-    slips = list(_slips(exercise.steps, known, symbols))
+    slips = _foreseen(exercise.steps)
     first = _best(trial, slips, (), upto)
+    if foreseen_only:
+        whole = first is not None and len(first[1]) == len(order)
+        return _words(case, first, None, _wrong(case, order)) if whole else None
+    automatic = list(_automatic(exercise.steps, known, symbols))
+    other = _best(trial, automatic, (), upto)
+    if first is None or (other is not None and len(other[1]) > len(first[1])):
+        first = other
     if first is None:
         return None
-    wrong = [n for n in order if not _right_everywhere(case, n)]
+    slips += automatic
     second = None
     if len(first[1]) < len(order):
         after = next(n for n in order if n not in first[1])
         second = _best(trial, slips, (first[0],), order[: order.index(after) + 1])
-    return _words(case, first, second, wrong)
+    return _words(case, first, second, _wrong(case, order))
+
+
+def _wrong(case, order):
+    return [n for n in order if not _right_everywhere(case, n)]
 
 
 @dataclass(frozen=True)
@@ -259,27 +278,23 @@ def _words(case, first, second, wrong):
         what = f"Your {slip.words}."
     else:
         verb = "is" if len(explained) == 1 else "are"
-        what = f"Your {_listed(explained)} {verb} what comes out if {slip.words}."
+        what = f"Your {listed(explained)} {verb} what comes out if {slip.words}."
     left = [n for n in wrong if n not in matched]
     if both:
-        what += f" {_listed(left)}: there {second[0].words}."
-    look = f"Print {slip.step.name} and work out one entry of it by hand."
+        what += f" And {second[0].words}."
+    look = f"Print what you have for {slip.step.name}, and work out one entry of it by hand."
     if left and not both:
-        look += f" {_listed(left)} may be off for another reason: mend this first."
+        look += f" {listed(left)} may be off for another reason: mend this first."
     return Finding("step", slip.step.name, slip.words), (what, slip.step.why, look)
 
 
 def _right_everywhere(case, name):
-    return all(
-        case.agrees(g.value, w.value)
-        for o, want in zip(case.outcomes, case.wanted, strict=True)
-        for g, w in zip(o.records, want.records, strict=False)
-        if w.name == name and not w.again
-    )
-
-
-def _listed(names):
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    for o, want in zip(case.outcomes, case.wanted, strict=True):
+        got = {r.name: r.value for r in o.records if not r.again}
+        right = {r.name: r.value for r in want.records if not r.again}
+        if name not in got or not case.agrees(got[name], right[name]):
+            return False
+    return True
 
 
 def already_right(case):
@@ -290,4 +305,4 @@ def already_right(case):
     if case.variable not in order:
         return ""
     done = [n for n in order[: order.index(case.variable)] if _right_everywhere(case, n)]
-    return f"Already right: {_listed(done)}." if done else ""
+    return f"Already right: {listed(done)}." if done else ""
