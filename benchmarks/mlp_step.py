@@ -252,7 +252,7 @@ def table(rows, missing, blocks, steps):
         lines.append(line)
     lines += [f"{name}: not installed: {error}" for name, error in missing.items()]
     if any(restless(row) for row in rows):
-        lines.append("* the quartiles are far apart: the machine had other work, measure again")
+        lines.append("* the quartiles are far apart: other work, or one contender in another's way")
     return "\n".join(lines)
 
 
