@@ -27,7 +27,6 @@ class _Changed:
 
 @dataclass(frozen=True)
 class _Slip:
-    kind: str
     step: Step
     words: str
     formula: object
@@ -35,7 +34,7 @@ class _Slip:
 
 def _foreseen(steps):
     """The slips that the author wrote down."""
-    return [_Slip("slip", s, words, f) for s in steps for words, f in s.slips.items()]
+    return [_Slip(s, words, f) for s in steps for words, f in s.slips.items()]
 
 
 def _automatic(steps, cases, symbols):
@@ -48,7 +47,6 @@ def _automatic(steps, cases, symbols):
             for other in before:
                 if other != n and other not in own and _same_shape(cases, n, other):
                     yield _Slip(
-                        "operand",
                         step,
                         f"{other} stands in the place of {n} where {step.name} is computed",
                         _exchange(step.formula, n, other),
@@ -56,17 +54,15 @@ def _automatic(steps, cases, symbols):
         for other in before:
             if _same_shape(cases, step.name, other):
                 yield _Slip(
-                    "skipped",
                     step,
                     f"{other} itself is used as {step.name}",
                     _Changed(None, (other,), lambda _, known, other=other: known[other]),
                 )
         yield from _scaled(step, symbols)
         for n in own:
-            if all(np.ndim(c[n]) == 2 and len(c[n]) > 1 for c in cases[:1]):
+            if np.ndim(cases[0][n]) == 2 and len(cases[0][n]) > 1:
                 for which, cut in (("first", slice(0, 1)), ("last", slice(-1, None))):
                     yield _Slip(
-                        "cut",
                         step,
                         f"only the {which} row of {n} takes part in {step.name}",
                         _cut(step.formula, n, cut),
@@ -102,11 +98,10 @@ def _scaled(step, symbols):
         ("is half the right one", 0.5),
         ("is 0", 0),
     ):
-        yield _Slip("scaled", step, f"{step.name} {words}", scaled(factor))
+        yield _Slip(step, f"{step.name} {words}", scaled(factor))
     for letter in symbols:
         for words, power in ((f"times {letter}", 1), (f"divided by {letter}", -1)):
             yield _Slip(
-                "scaled",
                 step,
                 f"{step.name} is the right one {words}",
                 (letter, power, step.formula),
@@ -155,7 +150,6 @@ def _rows(a, kept):
 def _transformed(step):
     for words, change in _TRANSFORMS.items():
         yield _Slip(
-            "transformed",
             step,
             words.format(n=step.name),
             _Changed(
