@@ -7,7 +7,7 @@ from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 KINK = "pre-activations that are exactly 0"
 SQUARE, SINGLE = "arrays that are square", "a batch of one sample"
-DEFAULT = "no slope given, where 0.01 is meant"
+DEFAULT = "calls without a slope, where 0.01 is meant"
 CLOSED, OPEN = "an array without a positive z", "an array of positive z alone"
 LARGE, TINY = "large values", "pre-activations near 0"
 
@@ -564,6 +564,8 @@ def _unit_cases(rng):
 
     rare = -np.abs(rng.normal(size=(6, 4))) - 1
     rare[3, 1], rare[2, 2] = 0.25, 1e-9
+    rarest = -np.abs(rng.normal(size=(200, 3)))
+    rarest[117, 1] = 0.5
     at_zero = -np.abs(rng.integers(-2, 1, (7, 5)) * 1.0)
     at_zero[:, 1] = 0
     at_zero[2, 3] = 1.0
@@ -576,6 +578,7 @@ def _unit_cases(rng):
         cases(7, 4, (), "layers in which no unit is dead"),
         cases(5, 6, range(6), "layers in which every unit is dead"),
         Call((rare,), "a unit that fires on one sample only"),
+        Call((rarest,), "a unit that fires on one sample of 200"),
         Call((at_zero,), KINK),
         Call((np.array([[-1.0, 2.0, -0.5, 0.3, 1.0]]),), SINGLE),
     ]
@@ -1336,7 +1339,7 @@ Predict(
         (
             "two",
             2,
-            "2 would mean that two of them differ. They see the same inputs through equal weights, "
+            "2 would mean two kinds of unit. They see the same inputs through equal weights, "
             "and get equal errors back through equal weights: what could part them?",
         ),
     ),

@@ -52,7 +52,24 @@ _SOFTMAX_STEPS = (
         "shifted",
         lambda logits: logits - logits.max(axis=1, keepdims=True),
         "The scores go into the exponential as they are, up to one number that is taken from all "
-        "of a row.",
+        "of a row: the largest, so that no exponent is above 0.",
+        {
+            "the mean of each row is subtracted, not the largest": lambda logits: (
+                logits - logits.mean(axis=1, keepdims=True)
+            ),
+            "the smallest of each row is subtracted, not the largest": lambda logits: (
+                logits - logits.min(axis=1, keepdims=True)
+            ),
+            "the largest of each row is added, not subtracted": lambda logits: (
+                logits + logits.max(axis=1, keepdims=True)
+            ),
+            "scores are cut to the range from -500 to 500": lambda logits: np.clip(
+                logits, -500, 500
+            ),
+            "scores are cut to the range from -700 to 700": lambda logits: np.clip(
+                logits, -700, 700
+            ),
+        },
     ),
     Step(
         "e",
@@ -77,6 +94,12 @@ _SOFTMAX_STEPS = (
         "Each row is divided by its own sum, so that it adds up to 1.",
         {
             "the exponentials are not divided by their sum": lambda e: e,
+            "the largest score is taken off above the line only": lambda e, logits: (
+                e / np.exp(logits).sum(axis=1, keepdims=True)
+            ),
+            "the largest score is taken off below the line only": lambda e, logits: (
+                np.exp(logits) / e.sum(axis=1, keepdims=True)
+            ),
             "the sum is subtracted, not divided by": lambda e: e - e.sum(axis=1, keepdims=True),
             "the sum runs over the whole array": lambda e: e / e.sum(),
             "each row is divided by the root of the sum of its squares": lambda e: (
@@ -285,7 +308,8 @@ def _with_epsilon():
         Step(
             "surprise",
             lambda log_p, labels: -_picked(log_p, labels),
-            "The surprise is -ln of the probability that the true class got.",
+            "The surprise is -ln of the probability that the true class got, as it is; written as "
+            "score less ln of the sum it never needs a logarithm of 0.",
             {
                 "the probability itself is the surprise": lambda log_p, labels: _picked(
                     np.exp(log_p), labels
@@ -300,6 +324,9 @@ def _with_epsilon():
                 "the most likely class is taken for the true one": lambda log_p: -log_p.max(axis=1),
                 "the least likely class is taken for the true one": lambda log_p: (
                     -log_p.min(axis=1)
+                ),
+                "ln p is averaged over all classes, and the labels play no part": lambda log_p: (
+                    -log_p.mean(axis=1)
                 ),
                 "every class is taken, not the true one": lambda log_p: -log_p.sum(axis=1),
                 "p log p is added up over the classes (the entropy)": lambda log_p: (
@@ -437,9 +464,10 @@ def _(logits, labels):
 
 @cross_entropy.misconception(
     "no shift",
-    "Your loss is right for moderate logits, and nan or infinite for large ones: exp overflows.",
-    "Taking the largest score of a row from all its scores changes nothing but that.",
-    "Which exponent is the largest that exp can take? About 709.",
+    "Your loss is right for moderate logits, and nan for large ones: exp overflows, or the "
+    "logarithm of a p that was rounded to 0 is multiplied by 0.",
+    "inf / inf is nan, and so is 0 times -inf, for the wrong classes of a one-hot row too.",
+    "Take ln p as score less ln of the sum, with the largest score of the row taken off first.",
 )
 def _(logits, labels):
     log_sum = np.log(np.exp(logits).sum(axis=1))
@@ -1091,6 +1119,19 @@ def _(*args):
 
 
 @mlp_backward.misconception(
+    "0 times the logarithm of 0",
+    "Your loss is right for moderate logits, and nan for large ones: the logarithm of a p that was "
+    "rounded to 0 is multiplied by 0. The gradients are right.",
+    "0 times -inf is nan, for the wrong classes of a one-hot row too.",
+    "You have a cross-entropy that survives logits of 1000.",
+)
+def _(X, labels, W1, b1, W2, b2):
+    _, *gradients = _mlp(X, labels, W1, b1, W2, b2)
+    p = _softmax(np.maximum(X @ W1 + b1, 0) @ W2 + b2)
+    return -np.sum(np.eye(p.shape[1])[labels] * np.log(p)) / len(p), *gradients
+
+
+@mlp_backward.misconception(
     "weights averaged",
     "Your dW1 and dW2 are divided by N once too often; the loss, db1 and db2 are right.",
     "dz2 carries the 1/N of the mean already, and no layer divides by N.",
@@ -1320,6 +1361,12 @@ def _pairs(rng):
                 ),
                 "the length of the differences is divided by the length of the sizes": (
                     lambda difference, floor: np.sqrt((difference**2).sum() / (floor**2).sum())
+                ),
+                "lengths of whole arrays are compared, and added below the line": (
+                    lambda analytic, numeric: (
+                        np.linalg.norm(analytic - numeric)
+                        / max(np.linalg.norm(analytic) + np.linalg.norm(numeric), 1e-12)
+                    )
                 ),
                 "the errors are squared and averaged": lambda difference, floor: (
                     (difference / floor) ** 2
