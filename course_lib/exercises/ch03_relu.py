@@ -64,6 +64,7 @@ _GATE = Step(
             (z > z.mean(axis=1, keepdims=True)) * 1.0
         ),
         "the border is 1, not 0": lambda z: (z > 1) * 1.0,
+        "the border is 1 itself, not 0": lambda z: (z >= 1) * 1.0,
         "the sum of a row opens all its gates": lambda z: _per_row(z.sum(axis=1) > 0, z),
         "one positive entry opens all gates of its row": lambda z: _per_row((z > 0).any(axis=1), z),
         "one positive entry opens all gates of its column": lambda z: np.broadcast_to(
@@ -563,7 +564,9 @@ def _unit_cases(rng):
         return Call((Z,), label)
 
     rare = -np.abs(rng.normal(size=(6, 4))) - 1
-    rare[3, 1], rare[2, 2] = 0.25, 1e-9
+    rare[3, 1] = 0.25
+    tiny = -np.abs(rng.normal(size=(6, 3))) - 1
+    tiny[2, 2], tiny[4, 0] = 1e-9, 1e-4
     rarest = -np.abs(rng.normal(size=(200, 3)))
     rarest[117, 1] = 0.5
     at_zero = -np.abs(rng.integers(-2, 1, (7, 5)) * 1.0)
@@ -578,6 +581,7 @@ def _unit_cases(rng):
         cases(7, 4, (), "layers in which no unit is dead"),
         cases(5, 6, range(6), "layers in which every unit is dead"),
         Call((rare,), "a unit that fires on one sample only"),
+        Call((tiny,), "a unit whose only positive Z is tiny"),
         Call((rarest,), "a unit that fires on one sample of 200"),
         Call((at_zero,), KINK),
         Call((np.array([[-1.0, 2.0, -0.5, 0.3, 1.0]]),), SINGLE),

@@ -264,7 +264,7 @@ def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed):
         kept = [k for k in compared if prepared.probes[k].label != label]
         if len([k for k in wrong if k in kept]) < 2:
             continue
-        aside = f" (With {label} it does something else: mend this first.)"
+        aside = f" (Leaving aside {label}.)"
         for m in exercise.misconceptions:
             if m.symptom is None and m.why and _made(exercise, m, prepared, outcomes, kept):
                 finding = Finding("misconception", exercise.outputs[0], m.id)

@@ -121,6 +121,8 @@ def _spreads(case, probe, n):
     a = inputs_of(probe, case.exercise)[n]
     if not isinstance(a, np.ndarray) or a.ndim == 0 or len(a) < 2:
         return None
+    if case.exercise.axis_letters.get(n, ("N",))[0] != "N":
+        return None  # only samples are independent of each other
 
     def nudge(x):
         x = x.copy()

@@ -155,7 +155,7 @@ _CUTS = {
     "last only": (
         lambda i: slice(-1, None),
         "comes from the last {thing} alone",
-        "Look for `=` in a loop where `+=` is needed.",
+        "Look for `=` in a loop where `+=` is needed, or for an index -1.",
     ),
     "last missing": (
         lambda i: slice(0, -1),

@@ -130,6 +130,8 @@ def right_but_for_cases(case):
     if not right or not wrong or right & wrong or "" in wrong:
         return None
     wrong = {w for w in wrong if not any(w != o and w.startswith(o) for o in wrong)}
+    if len(wrong) > 2:
+        return None  # so many special cases have nothing special in common
     which = " and ".join(sorted(wrong))
     v = case.variable or case.exercise.outputs[0]
     return (

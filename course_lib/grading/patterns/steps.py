@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from course_lib.grading.expressions import close
-from course_lib.grading.patterns.case import is_array, listed
+from course_lib.grading.patterns.case import common_factor, is_array, listed
 from course_lib.grading.steps import Step, needs_of
 from course_lib.grading.verdict import Finding
 
@@ -192,13 +192,40 @@ def first_wrong_step(case, foreseen_only=False):
     if first is None or (other is not None and len(other[1]) > len(first[1])):
         first = other
     if first is None:
-        return None
+        return None if exercise.several else _slip_and_factor(trial, slips)
     slips += automatic
     second = None
     if len(first[1]) < len(order):
         after = next(n for n in order if n not in first[1])
         second = _best(trial, slips, (first[0],), order[: order.index(after) + 1])
     return _words(case, first, second, _wrong(case, order))
+
+
+def _slip_and_factor(trial, slips):
+    """A foreseen slip, and a factor besides: softmax along the samples, and 1/N forgotten."""
+    case = trial.case
+    at = {id(e): k for k, e in enumerate(case.entries)}
+    for slip in slips:
+
+        def played(e, slip=slip):
+            changes = {slip.step.name: _formula(slip, trial.symbols, at[id(e)])}
+            return np.asarray(case.steps(e, changes)[case.variable], dtype=float)
+
+        try:
+            words = common_factor(case, played)
+        except (ValueError, TypeError, IndexError, ArithmeticError):
+            continue
+        if words not in (None, "1") and "." not in words:
+            return (
+                Finding("step", slip.step.name, f"{slip.words}, times {words}"),
+                (
+                    f"Your {case.variable} is {words} times what comes out if {slip.words}: two "
+                    "slips in one.",
+                    slip.step.why,
+                    f"Print what you have for {slip.step.name}, and work out one entry by hand.",
+                ),
+            )
+    return None
 
 
 def _wrong(case, order):
