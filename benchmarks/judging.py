@@ -1,8 +1,9 @@
-"""How long one judgement takes: `python benchmarks/judging.py`.
+"""How long one judgement takes: `python benchmarks/judging.py`, or with names of exercises.
 
-Judges, for every code exercise, the reference, every right answer in another style, every
-catalogued mistake, and the wrong and right answers in tests/answers. Each is judged once to warm
-up and then several times; its time is the median. Prints a row per exercise and the totals.
+Judges, for every code exercise (but train_mlp, whose answers train, unless it is named), the
+reference, every right answer in another style, every catalogued mistake, and the wrong and right
+answers in tests/answers. Each is judged once to warm up and then several times; its time is the
+median. Prints a row per exercise and the totals.
 """
 
 import statistics
@@ -29,11 +30,13 @@ def milliseconds(exercise, attempt):
     return statistics.median(times)
 
 
-def main():
+def main(names):
     """Prints the table."""
+    code = [e for e in exercises.load().values() if e.kind == "code"]
+    names = names or [e.name for e in code if e.name != "train_mlp"]
     print(f"{'exercise':24} {'answers':>8} {'median ms':>10} {'slowest ms':>11}")
     everything = []
-    for exercise in (e for e in exercises.load().values() if e.kind == "code"):
+    for exercise in map(exercises.find, names):
         attempts = [exercise.solution, *(f for _, f in exercise.alternatives)]
         attempts += [m.attempt for m in exercise.misconceptions]
         attempts += wrong.WRONG[exercise.name] + right.RIGHT[exercise.name]
@@ -49,4 +52,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

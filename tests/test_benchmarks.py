@@ -76,6 +76,19 @@ def test_cost_of_backward_prints_counts_beside_times(tmp_path):
     assert (tmp_path / "out" / "cost_of_backward.txt").read_text(encoding="utf-8") == text
 
 
+def test_judging_times_every_kind_of_answer():
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", BENCHMARKS / "judging.py", "double", "relu_forward"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert finished.returncode == 0, finished.stderr
+    rows = {line.split()[0]: int(line.split()[1]) for line in finished.stdout.splitlines()[1:]}
+    assert list(rows) == ["double", "relu_forward", "all"]
+    assert rows["all"] == rows["double"] + rows["relu_forward"] > 40
+
+
 def test_multiply_adds_follow_the_shapes(modules):
     _, cost = modules
     rng = np.random.default_rng(2)

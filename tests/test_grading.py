@@ -13,7 +13,7 @@ from course_lib import exercises, grading
 from course_lib.grading import Call, Finding, exercise
 from course_lib.grading.outcomes import Odd, agrees, plain_array
 from course_lib.grading.watchdog import Escaped, TooSlow, run_within
-from tests.answers import right, right_networks, wrong, wrong_networks  # noqa: F401
+from tests.answers import right, wrong
 
 NOT_SPECIFIC = {"values"}
 

@@ -247,7 +247,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         return diagnosis.diagnose(case)
 
     finding, sentences = diagnosed(compared)
-    if finding.kind in diagnosis.WEAK and time.monotonic() < deadline - 0.7 * exercise.seconds:
+    if finding.kind in diagnosis.WEAK and time.monotonic() < deadline - 0.8 * exercise.seconds:
         aside = _leaving_aside(exercise, prepared, outcomes, compared, diagnosed)
         if aside:
             finding, message, misconception = aside
