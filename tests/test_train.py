@@ -238,7 +238,7 @@ def test_a_second_ctrl_c_while_saving_leaves_the_checkpoint_before(
         ctrl_c()
 
     with monkeypatch.context() as patch:
-        before_call(patch, training_run.os, function, call, twice)
+        before_call(patch, os, function, call, twice)
         run = new_run(folder)
         with pytest.raises(KeyboardInterrupt):
             run.train(data, silent)
@@ -405,7 +405,7 @@ def test_a_disk_that_gets_full_keeps_the_checkpoint_before(data, tmp_path, monke
     def full():
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    before_call(monkeypatch, training_run.os, "fsync", 3, full)
+    before_call(monkeypatch, os, "fsync", 3, full)
     folder = tmp_path / "run"
     with pytest.raises(CourseError, match=r"cannot be saved in .*run: No space left on device"):
         new_run(folder).train(data, silent)

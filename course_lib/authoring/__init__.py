@@ -8,7 +8,7 @@ from course_lib.authoring.carry import (
     stored_answers,
     would_lose,
 )
-from course_lib.authoring.course import Course, read_notebook, write_notebook
+from course_lib.authoring.course import Course, read_notebook, write_atomically, write_notebook
 from course_lib.authoring.errors import CourseError, ExecutionError, SourceError, UsageError
 from course_lib.authoring.run import clean, execute, kernel
 
@@ -30,5 +30,6 @@ __all__ = [
     "solved",
     "stored_answers",
     "would_lose",
+    "write_atomically",
     "write_notebook",
 ]

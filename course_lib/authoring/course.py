@@ -120,11 +120,18 @@ def _is_cell(cell):
 def write_notebook(path, notebook):
     """Writes a notebook atomically: the old file or the new one is there, never half of one."""
     nbformat.validate(notebook)
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     text = nbformat.v4.writes(notebook, indent=1) + "\n"
+    write_atomically(Path(path), text.encode("utf-8"))
+
+
+def write_atomically(path, content):
+    """Writes bytes to a file: the old content or the new is there, never half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave the new name without content
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

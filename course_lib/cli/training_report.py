@@ -5,7 +5,8 @@ from html import escape
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from course_lib.cli.training_run import HIDDEN, REPORT, WEIGHTS, write_atomically
+from course_lib.authoring import write_atomically
+from course_lib.cli.training_run import HIDDEN, REPORT, WEIGHTS
 from course_lib.functional import softmax_forward
 from course_lib.viz import draw_confusion, draw_digits, draw_runs, draw_weights
 

@@ -9,7 +9,6 @@ import contextlib
 import io
 import json
 import math
-import os
 import signal
 import threading
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from course_lib.authoring import CourseError, UsageError
+from course_lib.authoring import CourseError, UsageError, write_atomically
 from course_lib.layers import Linear, ReLU, Sequential
 from course_lib.losses import CrossEntropy
 from course_lib.optimizers import SGD
@@ -302,16 +301,3 @@ def _first_interrupt_waits():
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def write_atomically(path, content):
-    """Writes bytes to a file: the old content or the new is there, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut could leave the new name without content
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1593,7 +1593,7 @@ class _Run:
         return float(moved.std() / start.std()) if start.size and start.std() > 0 else np.inf
 
     def other_network(self):
-        """Words for another network in which these weights do well."""
+        """(symptom, words, accuracy) of another network in which these weights do well."""
         x, labels = self.unseen[0][:500], self.unseen[1][:500]
         mean, deviation = self.X.mean(axis=0), self.X.std(axis=0) + 1e-8
         ways = {
@@ -1632,7 +1632,8 @@ class _Run:
         best = max(found, key=found.get)
         gain = found[best] - self.accuracy
         good = (found[best] >= 0.8 and gain > 0.05) or (found[best] >= 0.7 and gain > 0.4)
-        return (best, float(found[best])) if good else None
+        id = "other activation" if "activation" in ways[best] else "another network"
+        return (id, best, float(found[best])) if good else None
 
     def renamed(self):
         """The digit that is mostly said for each true digit, if that is a consistent renaming."""
@@ -1693,9 +1694,8 @@ def _symptom(run):
         return "units alike", ""
     other = run.other_network()
     if other:
-        return _OTHER.get(other[0], "another network"), (
-            f"With {other[0]} the very same weights read {other[1]:.0%}."
-        )
+        id, way, reads = other
+        return id, f"With {way} the very same weights read {reads:.0%}."
     renamed = run.renamed()
     if renamed:
         said = ", ".join(f"{d} for {k}" for k, d in enumerate(renamed) if d != k)
@@ -1735,15 +1735,6 @@ def _symptom(run):
             f"It reads {run.trained:.0%} of its own images, but only {run.accuracy:.0%} of others."
         )
     return "too early", ""
-
-
-_OTHER = {
-    "a sigmoid in the place of ReLU": "other activation",
-    "tanh in the place of ReLU": "other activation",
-    "no ReLU between the layers": "other activation",
-    "a leaky ReLU in the place of ReLU": "other activation",
-    "|z| in the place of ReLU": "other activation",
-}
 
 
 _NEWEST = {}

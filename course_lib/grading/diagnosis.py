@@ -38,7 +38,12 @@ from course_lib.grading.patterns.results import (
     wrong_number_of_members,
 )
 from course_lib.grading.patterns.shapes import far_too_large, shape
-from course_lib.grading.patterns.steps import already_right, first_wrong_step, foreseen_slip
+from course_lib.grading.patterns.steps import (
+    already_right,
+    first_wrong_step,
+    foreseen_slip,
+    other_slip,
+)
 from course_lib.grading.probes import size_of
 from course_lib.grading.verdict import Finding
 
@@ -62,16 +67,6 @@ def diagnose(case):
             break
     finding, sentences = _in_number(case.variable, found or plain_words(case))
     return finding, (*sentences, already_right(case))
-
-
-def _several_steps(case):
-    """The slip behind a wrong output, where several are computed from one another."""
-    return first_wrong_step(case) if case.exercise.several else None
-
-
-def _single_steps(case):
-    """The same where one output is computed, and simpler patterns have not explained it."""
-    return None if case.exercise.several else first_wrong_step(case)
 
 
 def _in_number(variable, found):
@@ -143,14 +138,14 @@ PATTERNS = (
     own_explanation,
     foreseen_slip,
     updated_parameter,
-    _several_steps,
+    first_wrong_step,
     shape,
     right_but_for_cases,
     factor,
     transformed,
     nearly_right,
     other_variable,
-    _single_steps,
+    other_slip,
     remembered,
     substituted,
     right_but_for_entries,

@@ -37,8 +37,9 @@ def _foreseen(steps):
     return [_Slip(s, words, f) for s in steps for words, f in s.slips.items()]
 
 
-def _automatic(steps, cases, symbols):
-    """Every other slip that can be played; cases: all right quantities, one dict per probe."""
+def _automatic(trial):
+    """Every other slip that can be played."""
+    steps, cases, symbols = trial.case.exercise.steps, trial.known, trial.symbols
     inputs = [n for n in cases[0] if n not in {s.name for s in steps}]
     before = list(inputs)
     for step in steps:
@@ -164,41 +165,48 @@ def _same_shape(cases, a, b):
     return all(np.ndim(c[a]) and np.shape(c[a]) == np.shape(c[b]) for c in cases)
 
 
-def foreseen_slip(case):
-    """The slip foreseen by the author that gives all that came back."""
-    return first_wrong_step(case, foreseen_only=True)
+def first_wrong_step(case):
+    """Where several outputs are computed from one another: the slip or two behind what came back.
 
-
-def first_wrong_step(case, foreseen_only=False):
-    """Plays slips through the exercise's steps, and names the one that gives what came back."""
-    exercise = case.exercise
-    if not exercise.steps or not case.entries or not all(is_array(e) for e in case.entries):
+    A foreseen slip is preferred to an automatic one that explains as much.
+    """
+    if not case.exercise.several or not _in_steps(case):
         return None
-    known = [case.steps(e) for e in case.entries]
-    order = exercise.computed
-    upto = order[: order.index(case.variable) + 1]
-    symbols = {n: v for n, v in case.symbols(case.entries).items() if len(n) == 1}
-    results = [{r.name: r.value for r in o.records if not r.again} for o in case.outcomes]
-    lead = max(range(len(known)), key=lambda k: case.entries[k].want.size)
-    places = [lead, *(k for k in range(len(known)) if k != lead)]
-    trial = _Trial(case, known, symbols, results, order, places)
-    slips = _foreseen(exercise.steps)
-    first = _best(trial, slips, (), upto)
-    if foreseen_only:
-        whole = first is not None and len(first[1]) == len(order)
-        return _words(case, first, None, _wrong(case, order)) if whole else None
-    automatic = list(_automatic(exercise.steps, known, symbols))
-    other = _best(trial, automatic, (), upto)
-    if first is None or (other is not None and len(other[1]) > len(first[1])):
-        first = other
+    trial, order = _Trial(case), case.exercise.computed
+    slips = [*_foreseen(case.exercise.steps), *_automatic(trial)]
+    first = _best(trial, slips, (), order[: order.index(case.variable) + 1])
     if first is None:
-        return None if exercise.several else _slip_and_factor(trial, slips)
-    slips += automatic
+        return None
     second = None
     if len(first[1]) < len(order):
         after = next(n for n in order if n not in first[1])
         second = _best(trial, slips, (first[0],), order[: order.index(after) + 1])
-    return _words(case, first, second, _wrong(case, order))
+    return _words(case, first, second)
+
+
+def foreseen_slip(case):
+    """Where there is one output: the slip foreseen by the author that gives what came back."""
+    if case.exercise.several or not _in_steps(case):
+        return None
+    return _the_slip(case, _Trial(case), _foreseen(case.exercise.steps))
+
+
+def other_slip(case):
+    """Where there is one output: an automatic slip, or a foreseen one times a factor."""
+    if case.exercise.several or not _in_steps(case):
+        return None
+    trial = _Trial(case)
+    found = _the_slip(case, trial, _automatic(trial))
+    return found or _slip_and_factor(trial, _foreseen(case.exercise.steps))
+
+
+def _in_steps(case):
+    return case.exercise.steps and case.entries and all(is_array(e) for e in case.entries)
+
+
+def _the_slip(case, trial, slips):
+    found = _best(trial, slips, (), case.exercise.computed)
+    return found and _words(case, found, None)
 
 
 def _slip_and_factor(trial, slips):
@@ -228,20 +236,16 @@ def _slip_and_factor(trial, slips):
     return None
 
 
-def _wrong(case, order):
-    return [n for n in order if not _right_everywhere(case, n)]
-
-
-@dataclass(frozen=True)
 class _Trial:
     """What slips are tried on: the right quantities and the attempt's results, per probe."""
 
-    case: object
-    known: list
-    symbols: dict
-    results: list
-    order: list
-    places: list  # the indices of the probes, the largest first
+    def __init__(self, case):
+        self.case, self.order = case, case.exercise.computed
+        self.known = [case.steps(e) for e in case.entries]
+        self.symbols = {n: v for n, v in case.symbols(case.entries).items() if len(n) == 1}
+        self.results = [{r.name: r.value for r in o.records if not r.again} for o in case.outcomes]
+        # The largest probe leads: it refutes most slips at once.
+        self.places = sorted(range(len(self.known)), key=lambda k: -case.entries[k].want.size)
 
 
 def _best(trial, slips, base, upto):
@@ -291,8 +295,9 @@ def _formula(slip, symbols, k):
     return _Changed(own, needs_of(own), lambda f, known: factor * f(**known))
 
 
-def _words(case, first, second, wrong):
+def _words(case, first, second):
     slip, matched = first
+    wrong = [n for n in case.exercise.computed if not _right_everywhere(case, n)]
     both = second is not None and set(wrong) <= second[1]
     explained = [n for n in wrong if n in matched]
     if slip.words.startswith(f"{explained[0]} ") and slip.step.name == explained[0]:
