@@ -86,6 +86,7 @@ class Exercise:
         steps,
         cpu_time,
         around,
+        together,
     ):
         self.solution = solution
         self.name = solution.__name__
@@ -108,6 +109,7 @@ class Exercise:
         self.steps = tuple(steps)
         self.cpu_time = cpu_time
         self.around = around
+        self.together = together
         self.misconceptions = []
         self.alternatives = []
         self._probes = probes
@@ -208,8 +210,8 @@ class Exercise:
                     ),
                 ]
             )
-        found = re.findall(r"\b(\w+)(?:: [^()\n]*)? \(([A-Z](?:, ?[A-Z])*),?\)", text)
-        return {name: tuple(re.findall(r"[A-Z]", axes)) for name, axes in found}
+        found = re.findall(r"\b(\w+)(?:: [^()\n]*)? \(([A-Z]o?(?:, ?[A-Z]o?)*),?\)", text)
+        return {name: tuple(re.findall(r"[A-Z]o?", axes)) for name, axes in found}
 
     # what the notebook shows ---------------------------------------------------------------
 
@@ -270,6 +272,7 @@ def exercise(
     steps=(),
     cpu_time=False,
     around=contextlib.nullcontext,
+    together=None,
 ):
     """Makes an exercise of the decorated reference solution (a function or a class).
 
@@ -292,6 +295,8 @@ def exercise(
     steps: the computation as `Step`s, whose names include the outputs; the diagnosis then finds
     the first wrong quantity in that order, and the slip that made it.
     around() -> a context manager in which each probe is run.
+    together(probes, outcomes) -> None or (Finding, sentence): a refusal of what only several calls
+    show, asked when each of them is right by itself (another seed must give another mask).
     """
     if not 1 <= points <= 5:
         raise ValueError(f"an exercise has 1 to 5 points, not {points}")
@@ -320,6 +325,7 @@ def exercise(
                 steps=steps,
                 cpu_time=cpu_time,
                 around=around,
+                together=together,
             )
         )
 

@@ -203,6 +203,9 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     refusals = [
         _refusal(exercise, p, o, w) for p, o, w in zip(probes, outcomes, wanted, strict=True)
     ]
+    said = exercise.together(probes, outcomes) if exercise.together and not any(refusals) else None
+    if said:
+        return _verdict(exercise, "failed", *said, printed=printed)
     if not any(refusals):
         return _verdict(exercise, "passed", None, "Right.", printed=printed)
     # Where an exercise accepts many answers, the reference's numbers are no measure.

@@ -199,7 +199,7 @@ def _substitutions(case):
                 ),
             )
     letters = {n: case.exercise.axis_letters.get(n, ()) for n in names}
-    for letter in dict.fromkeys("".join(map("".join, letters.values()))):
+    for letter in dict.fromkeys(letter for axes in letters.values() for letter in axes):
         group = {n: axes.index(letter) for n, axes in letters.items() if letter in axes}
         several = [group] if len(group) < 2 else [group, *({n: k} for n, k in group.items())]
         for one in several:
