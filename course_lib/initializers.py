@@ -8,14 +8,7 @@ import math
 
 import numpy as np
 
-
-def require_generator(rng) -> np.random.Generator:
-    """Return `rng` unchanged; raise TypeError when it is no `np.random.Generator`."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"rng is {rng!r}, expected a numpy.random.Generator such as np.random.default_rng(0)"
-        )
-    return rng
+from .functional._checks import require_generator
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -4,15 +4,30 @@ The formulas are in `course_lib.functional`. Two ways to use a layer or a `Seque
 
     y = layer.forward(x); dx = layer.backward(dy); layer.dW          # layer by layer
     loss = loss_fn(model(x), labels); loss.backward()                # the training loop
+
+Layers start in training mode. `model.eval()` makes Dropout pass everything on, for predictions;
+`model.train()` goes back.
 """
+
+from contextlib import contextmanager
 
 import numpy as np
 
 from .functional import (
+    average_pool_backward,
+    average_pool_forward,
+    conv2d_backward,
+    conv2d_forward,
+    dropout_backward,
+    dropout_forward,
+    flatten_backward,
+    flatten_forward,
     leaky_relu_backward,
     leaky_relu_forward,
     linear_backward,
     linear_forward,
+    max_pool_backward,
+    max_pool_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
@@ -22,8 +37,13 @@ from .functional import (
     tanh_backward,
     tanh_forward,
 )
-from .functional._checks import require_finite
-from .initializers import he_normal, require_generator, zeros
+from .functional._checks import (
+    require_finite,
+    require_generator,
+    require_integer,
+    require_probability,
+)
+from .initializers import he_normal, zeros
 
 
 class Parameter:
@@ -124,8 +144,10 @@ class Layer:
 
     A subclass writes `_forward(x) -> (out, cache)` and `_backward(dout, cache, input_gradient) ->
     dx`, which adds to the gradients of its parameters, and sets its Parameters as attributes.
+    `training` says in which mode it is.
     """
 
+    training = True
     _calls = 0
     _cache = None
 
@@ -179,6 +201,30 @@ class Layer:
         for parameter in self.parameters():
             parameter.zero_grad()
 
+    def train(self) -> None:
+        """Put the layer, in a Sequential all layers, into training mode: Dropout drops entries."""
+        for layer in self._all_layers():
+            layer.training = True
+
+    def eval(self) -> None:
+        """Put the layer, in a Sequential all layers, into eval mode: Dropout drops nothing."""
+        for layer in self._all_layers():
+            layer.training = False
+
+    @contextmanager
+    def evaluating(self):
+        """`with model.evaluating():` is eval mode inside, and every layer as before afterwards."""
+        modes = [(layer, layer.training) for layer in self._all_layers()]
+        self.eval()
+        try:
+            yield
+        finally:
+            for layer, training in modes:
+                layer.training = training
+
+    def _all_layers(self):
+        return [self]
+
     def __setattr__(self, name, value):
         if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter):
             raise TypeError(f"{name} is a Parameter: assign its values with `.{name}.data = ...`")
@@ -188,7 +234,31 @@ class Layer:
         return f"{type(self).__name__}()"
 
 
-class Linear(Layer):
+class Affine(Layer):
+    """Base of the layers with weights W and biases b; W is drawn by `init`, b starts at zero.
+
+    `layer.dW` and `layer.db` are the memory of `layer.W.grad` and `layer.b.grad`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], rng, init, dtype):
+        self.W = Parameter(np.asarray(init(shape, require_generator(rng), dtype), dtype), "W")
+        self.b = Parameter(zeros(shape[-1:], dtype=dtype), "b")
+
+    @property
+    def dW(self) -> np.ndarray:
+        return self.W.grad
+
+    @property
+    def db(self) -> np.ndarray:
+        return self.b.grad
+
+    def _accumulate(self, dx, dW, db):
+        self.W.grad += dW
+        self.b.grad += db
+        return dx
+
+
+class Linear(Affine):
     """Y = X W + b, with X (N, D), W (D, M), b (M,), Y (N, M).
 
     D is `in_features`, M is `out_features`. `init` draws W (see `initializers`), b starts at zero.
@@ -199,33 +269,64 @@ class Linear(Layer):
     def __init__(self, in_features: int, out_features: int, rng, init=he_normal, dtype=np.float32):
         if in_features < 1 or out_features < 1:
             raise ValueError(f"Linear({in_features}, {out_features}): both sizes must be >= 1")
-        require_generator(rng)
-        W = np.asarray(init((in_features, out_features), rng, dtype), dtype)
-        self.W = Parameter(W, "W")
-        self.b = Parameter(zeros((out_features,), dtype=dtype), "b")
-
-    @property
-    def dW(self) -> np.ndarray:
-        return self.W.grad
-
-    @property
-    def db(self) -> np.ndarray:
-        return self.b.grad
+        super().__init__((in_features, out_features), rng, init, dtype)
 
     def _forward(self, X):
         return linear_forward(X, self.W.data, self.b.data)
 
     def _backward(self, dY, cache, input_gradient):
-        dX, dW, db = linear_backward(dY, cache, need_dX=input_gradient)
-        self.W.grad += dW
-        self.b.grad += db
-        return dX
+        return self._accumulate(*linear_backward(dY, cache, need_dX=input_gradient))
 
     def __repr__(self):
         return "Linear({} -> {})".format(*self.W.shape)
 
 
-class Activation(Layer):
+class Conv2D(Affine):
+    """Convolution of images x (N, H, W, C) with W (K, K, C, F) and b (F,), y (N, Ho, Wo, F).
+
+    C is `in_channels`, F is `out_channels`, K is `kernel_size`; `padding` zeros are added on all
+    four sides of an image, and Ho = (H + 2 * padding - K) // stride + 1. `init` draws W (see
+    `initializers`; its fan-in is K*K*C), b starts at zero.
+    `layer.dW` and `layer.db` are the memory of `layer.W.grad` and `layer.b.grad`.
+    Raises ValueError for numbers that are no integers or too small, TypeError when rng is no
+    np.random.Generator.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        rng,
+        stride: int = 1,
+        padding: int = 0,
+        init=he_normal,
+        dtype=np.float32,
+    ):
+        C = require_integer("in_channels", in_channels, at_least=1)
+        F = require_integer("out_channels", out_channels, at_least=1)
+        K = require_integer("kernel_size", kernel_size, at_least=1)
+        self.stride = require_integer("stride", stride, at_least=1)
+        self.padding = require_integer("padding", padding, at_least=0)
+        super().__init__((K, K, C, F), rng, init, dtype)
+
+    def _forward(self, x):
+        return conv2d_forward(x, self.W.data, self.b.data, self.stride, self.padding)
+
+    def _backward(self, dout, cache, input_gradient):
+        return self._accumulate(*conv2d_backward(dout, cache, need_dx=input_gradient))
+
+    def __repr__(self):
+        K, _, C, F = self.W.shape
+        text = f"Conv2D({C} -> {F}, kernel_size={K}"
+        if self.stride > 1:
+            text += f", stride={self.stride}"
+        if self.padding:
+            text += f", padding={self.padding}"
+        return text + ")"
+
+
+class Function(Layer):
     """Base of the layers without parameters: a subclass names its pair of functions."""
 
     _pair = None
@@ -237,13 +338,13 @@ class Activation(Layer):
         return self._pair[1](dout, cache) if input_gradient else None
 
 
-class ReLU(Activation):
+class ReLU(Function):
     """y = max(x, 0), x of any shape; the derivative at 0 is 0."""
 
     _pair = relu_forward, relu_backward
 
 
-class LeakyReLU(Activation):
+class LeakyReLU(Function):
     """y = x where x > 0, else slope * x, x of any shape; the derivative at 0 is slope.
 
     Raises ValueError when slope is not finite.
@@ -261,25 +362,89 @@ class LeakyReLU(Activation):
         return f"LeakyReLU(slope={self.slope:g})"
 
 
-class Sigmoid(Activation):
+class Sigmoid(Function):
     """y = 1 / (1 + exp(-x)), x of any shape, without overflow for any x."""
 
     _pair = sigmoid_forward, sigmoid_backward
 
 
-class Tanh(Activation):
+class Tanh(Function):
     """y = tanh(x), x of any shape."""
 
     _pair = tanh_forward, tanh_backward
 
 
-class Softmax(Activation):
+class Softmax(Function):
     """Each row of logits (N, C) as probabilities (N, C).
 
     Leave it out before `CrossEntropy`, which takes logits and applies the softmax itself.
     """
 
     _pair = softmax_forward, softmax_backward
+
+
+class Pool(Function):
+    """Base of the pooling layers: their windows are size x size and do not overlap."""
+
+    def __init__(self, size: int = 2):
+        self.size = require_integer("size", size, at_least=1)
+
+    def _forward(self, x):
+        return self._pair[0](x, self.size)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(size={self.size})"
+
+
+class MaxPool(Pool):
+    """The maximum of every size x size window: x (N, H, W, C), y (N, H // size, W // size, C).
+
+    Of equal maxima the first in row-major order gets the gradient. Rows and columns that fill no
+    window are left out. Raises ValueError unless size is an integer >= 1.
+    """
+
+    _pair = max_pool_forward, max_pool_backward
+
+
+class AveragePool(Pool):
+    """The mean of every size x size window: x (N, H, W, C), y (N, H // size, W // size, C).
+
+    Rows and columns that fill no window are left out. Raises ValueError unless size is an
+    integer >= 1.
+    """
+
+    _pair = average_pool_forward, average_pool_backward
+
+
+class Flatten(Function):
+    """Each sample as one row: images (N, H, W, C) become (N, H*W*C), for a `Linear` after it."""
+
+    _pair = flatten_forward, flatten_backward
+
+
+class Dropout(Layer):
+    """In training each entry of x is 0 with probability p, else divided by 1 - p; x of any shape.
+
+    In eval mode x passes unchanged. rng draws a new mask in every forward.
+    Raises ValueError unless 0 <= p < 1, TypeError when rng is no np.random.Generator.
+    """
+
+    def __init__(self, p: float, rng):
+        self.p = require_probability("p", p)
+        self._rng = require_generator(rng)
+
+    def _forward(self, x):
+        if self.training:
+            return dropout_forward(x, self.p, self._rng)
+        return x, ()  # no mask: the gradient passes unchanged, too
+
+    def _backward(self, dout, cache, input_gradient):
+        if not input_gradient:
+            return None
+        return dropout_backward(dout, cache) if cache else dout
+
+    def __repr__(self):
+        return f"Dropout(p={self.p:g})"
 
 
 class Sequential(Layer):
@@ -327,6 +492,9 @@ class Sequential(Layer):
             for index, layer in enumerate(self.layers)
             for name, parameter in layer.named_parameters().items()
         }
+
+    def _all_layers(self):
+        return [self, *(inner for layer in self.layers for inner in layer._all_layers())]
 
     def __len__(self):
         return len(self.layers)

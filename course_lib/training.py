@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .initializers import require_generator
+from .functional._checks import require_generator
 
 
 @dataclass(repr=False)
@@ -46,7 +46,8 @@ def fit(
     """Train `model` in place on x, y in shuffled batches; return the `History` of the run.
 
     x (N, ...), y (N, ...): integer labels (N,) or targets for `loss_fn`. validation: a pair
-    (x, labels) measured after every epoch. rng shuffles; None keeps the order of the samples.
+    (x, labels) measured after every epoch, in eval mode; the training itself runs in the mode the
+    model is in. rng shuffles; None keeps the order of the samples.
     A loss that is nan or inf is recorded and training goes on. KeyboardInterrupt ends the run and
     keeps what there is. Raises ValueError for x and y of different lengths, no samples, epochs or
     batch_size below 1, and validation without integer labels.
@@ -93,10 +94,11 @@ def fit(
     return history
 
 
-def accuracy(model, x, labels, batch_size: int = 1000) -> float:
-    """Share of the samples whose largest output is at the label.
+def accuracy(model, x, labels, batch_size: int = 250) -> float:
+    """Share of the samples whose largest output is at the label, measured in eval mode.
 
-    x (N, ...), labels (N,) integers. Works in batches to save memory.
+    x (N, ...), labels (N,) integers. Works in batches to save memory. Afterwards every layer is in
+    the mode it was in before, also when the measurement is interrupted.
     Raises ValueError for other labels, different lengths or no samples.
     """
     x, labels = _samples(x, labels, batch_size)
@@ -104,10 +106,11 @@ def accuracy(model, x, labels, batch_size: int = 1000) -> float:
         raise ValueError(
             f"labels have shape {labels.shape} and are {labels.dtype}, expected integers (N,)"
         )
-    correct = sum(
-        int((model.forward(x_batch).argmax(axis=1) == batch_labels).sum())
-        for x_batch, batch_labels in batches(x, labels, batch_size, rng=None)
-    )
+    with model.evaluating():
+        correct = sum(
+            int((model.forward(x_batch).argmax(axis=1) == batch_labels).sum())
+            for x_batch, batch_labels in batches(x, labels, batch_size, rng=None)
+        )
     return correct / len(x)
 
 

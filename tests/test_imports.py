@@ -24,7 +24,11 @@ LEVELS = (  # each may import what stands before it, and its own part of the pac
     {"authoring"},
     {"cli"},
 )
-SIDEWAYS = {("losses", "layers"), ("training", "optimizers")}  # within a level, who imports whom
+SIDEWAYS = {  # within a level, who imports whom
+    ("initializers", "functional"),
+    ("losses", "layers"),
+    ("training", "optimizers"),
+}
 POSIX_ONLY = {"crypt", "fcntl", "grp", "posix", "pty", "pwd", "resource", "termios", "tty"}
 LEVEL = {part: i for i, parts in enumerate(LEVELS) for part in parts}
 

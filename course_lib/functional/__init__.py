@@ -16,7 +16,16 @@ from .activations import (
     tanh_backward,
     tanh_forward,
 )
+from .convolution import conv2d_backward, conv2d_forward, im2col
+from .dropout import dropout_backward, dropout_forward
+from .flatten import flatten_backward, flatten_forward
 from .linear import linear_backward, linear_forward
+from .pooling import (
+    average_pool_backward,
+    average_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+)
 from .softmax import (
     softmax_backward,
     softmax_cross_entropy_backward,
@@ -26,10 +35,21 @@ from .softmax import (
 from .squared_error import squared_error_backward, squared_error_forward
 
 __all__ = [
+    "average_pool_backward",
+    "average_pool_forward",
+    "conv2d_backward",
+    "conv2d_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "flatten_backward",
+    "flatten_forward",
+    "im2col",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "linear_backward",
     "linear_forward",
+    "max_pool_backward",
+    "max_pool_forward",
     "relu_backward",
     "relu_forward",
     "sigmoid_backward",

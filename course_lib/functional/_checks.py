@@ -13,6 +13,33 @@ def array_of_rank(name: str, value, rank: int, layout: str) -> np.ndarray:
     return array
 
 
+def images(name: str, value) -> np.ndarray:
+    """`value` as an array of floating-point numbers (N, H, W, C), one image per sample."""
+    array = as_floats(value)
+    if array.ndim == 4:
+        return array
+    message = f"{name} has shape {array.shape}, expected 4 axes: {name} (N, H, W, C)"
+    if array.ndim == 2:
+        message += ", so reshape rows of pixels to images; load_mnist(flatten=False) gives images"
+    elif array.ndim == 3:
+        message += f", so add the axis of channels: {name}[..., np.newaxis]"
+    raise ValueError(message)
+
+
+def require_integer(name: str, value, at_least: int) -> int:
+    """`value` as an int; raise ValueError unless it is an integer and not below `at_least`."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < at_least:
+        raise ValueError(f"{name} is {value}, expected an integer >= {at_least}")
+    return int(value)
+
+
+def upstream(dout, shape: tuple[int, ...]) -> np.ndarray:
+    """`dout` as an array; raise ValueError unless it has `shape`, the shape of the output."""
+    dout = np.asarray(dout)
+    require_same_shape("gradient of the output", dout, "the output", shape)
+    return dout
+
+
 def require_same_shape(name: str, array: np.ndarray, other: str, shape: tuple[int, ...]) -> None:
     """Raise ValueError unless `array` has `shape`, the shape of the array called `other`."""
     if array.shape == shape:
@@ -53,6 +80,22 @@ def require_reduction(reduction: str) -> str:
     if reduction not in ("mean", "sum"):
         raise ValueError(f'reduction is {reduction!r}, expected "mean" or "sum"')
     return reduction
+
+
+def require_probability(name: str, value) -> float:
+    """`value` as a float; raise ValueError unless 0 <= value < 1."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}, expected a probability below 1: 0 <= {name} < 1")
+    return float(value)
+
+
+def require_generator(rng) -> np.random.Generator:
+    """Return `rng` unchanged; raise TypeError when it is no `np.random.Generator`."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng is {rng!r}, expected a numpy.random.Generator such as np.random.default_rng(0)"
+        )
+    return rng
 
 
 def require_finite(name: str, value) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._checks import as_floats, require_finite, require_same_shape
+from ._checks import as_floats, require_finite, upstream
 
 
 def relu_forward(x):
@@ -23,7 +23,7 @@ def relu_backward(dout, cache):
     Raises ValueError when dout has another shape.
     """
     mask = cache
-    return _upstream(dout, mask.shape) * mask
+    return upstream(dout, mask.shape) * mask
 
 
 def leaky_relu_forward(x, slope=0.01):
@@ -44,7 +44,7 @@ def leaky_relu_backward(dout, cache):
     Raises ValueError when dout has another shape.
     """
     mask, slope = cache
-    dout = _upstream(dout, mask.shape)
+    dout = upstream(dout, mask.shape)
     return np.where(mask, dout, slope * dout)
 
 
@@ -68,7 +68,7 @@ def sigmoid_backward(dout, cache):
     dy/dx = e / (1 + e)^2 = y * (1 - y). Raises ValueError when dout has another shape.
     """
     y = cache
-    return _upstream(dout, y.shape) * y * (1 - y)
+    return upstream(dout, y.shape) * y * (1 - y)
 
 
 def tanh_forward(x):
@@ -87,10 +87,4 @@ def tanh_backward(dout, cache):
     (cosh^2 - sinh^2) / cosh^2 = 1 - tanh^2. Raises ValueError when dout has another shape.
     """
     y = cache
-    return _upstream(dout, y.shape) * (1 - y * y)
-
-
-def _upstream(dout, shape):
-    dout = np.asarray(dout)
-    require_same_shape("gradient of the output", dout, "the output", shape)
-    return dout
+    return upstream(dout, y.shape) * (1 - y * y)

@@ -11,7 +11,11 @@ def linear_forward(X, W, b):
     X (N, D), W (D, M), b (M,). Returns Y (N, M) and the cache for `linear_backward`.
     Raises ValueError, naming the axis, when the shapes do not fit.
     """
-    X = array_of_rank("X", X, 2, "(N, D), one row per sample")
+    X = np.asarray(X)
+    layout = "(N, D), one row per sample"
+    if X.ndim > 2:
+        layout += "; Flatten makes a row of each image"
+    X = array_of_rank("X", X, 2, layout)
     W = array_of_rank("W", W, 2, "(D, M)")
     b = array_of_rank("b", b, 1, "(M,)")
     if X.shape[1] != W.shape[0]:
