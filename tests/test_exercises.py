@@ -45,7 +45,7 @@ def shapes(value):
         return value.shape
     if isinstance(value, (list, tuple)):
         return tuple(map(shapes, value))
-    return None if isinstance(value, float) else value
+    return None if isinstance(value, (float, np.random.Generator)) else value
 
 
 @pytest.mark.parametrize(

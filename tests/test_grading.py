@@ -1,5 +1,6 @@
 """The judge: outcomes, findings, hostile attempts, time."""
 
+import copy
 import functools
 import sys
 import threading
@@ -10,7 +11,8 @@ import pytest
 
 import course_lib
 from course_lib import exercises, grading
-from course_lib.grading import Call, Finding, exercise
+from course_lib.exercises import find
+from course_lib.grading import Call, Finding, Step, exercise
 from course_lib.grading.outcomes import Odd, agrees, plain_array
 from course_lib.grading.watchdog import Escaped, TooSlow, run_within
 from tests.answers import right, wrong
@@ -152,6 +154,148 @@ def test_finding(name, attempt, finding):
         assert verdict.finding.kind not in NOT_SPECIFIC
     else:
         assert verdict.finding == Finding(*finding)
+
+
+def solution(name):
+    return find(name).solution
+
+
+def im2col_plus(pad):
+    return lambda x, k, s=1: np.pad(solution("im2col")(x, k, s), pad)
+
+
+@pytest.mark.parametrize(
+    ("name", "attempt", "kind", "words"),
+    [
+        (
+            "conv2d_forward",
+            lambda *a: solution("conv2d_forward")(*a).transpose(0, 3, 1, 2),
+            "axes",
+            "come in the order (N, F, Ho, Wo); (N, Ho, Wo, F) is wanted",
+        ),
+        (
+            "max_pool_forward",
+            lambda *a: solution("max_pool_forward")(*a).transpose(0, 3, 1, 2),
+            "axes",
+            "come in the order (N, C, Ho, Wo); (N, Ho, Wo, C) is wanted",
+        ),
+        ("im2col", im2col_plus(((0, 0), (0, 2))), "grown", "too much at the end of axis 1"),
+        ("im2col", im2col_plus(((1, 1), (0, 0))), "grown", "too much on both sides of axis 0"),
+        (
+            "max_pool_backward",
+            lambda *a: solution("max_pool_backward")(*a)[:, 1:, 1:],
+            "cut",
+            "entries at the beginning of axis 1 and axis 2 are missing",
+        ),
+        (
+            "max_pool_forward",
+            lambda x, size=2: solution("max_pool_forward")(x[:, : -(len(x[0]) % size)], size),
+            "empty",
+            "is empty in some cases",
+        ),
+        (
+            "conv2d_backward",
+            lambda dY, x, *a: (
+                solution("conv2d_backward")(dY, x, *a)[0] * (np.round(x**2) % 2),
+                *solution("conv2d_backward")(dY, x, *a)[1:],
+            ),
+            "depends",
+            "does not depend on x",
+        ),
+        (
+            "dropout_backward",
+            lambda dY, mask, p: dY * np.random.default_rng(0).random(dY.shape),
+            "independent",
+            "when half of mask is turned round",
+        ),
+        ("dropout_backward", lambda dY, mask, p: dY * mask / np.sqrt(1 - p), "step", "square root"),
+        (
+            "max_pool_forward",
+            lambda *a: np.roll(solution("max_pool_forward")(*a), 1, axis=2),
+            "step",
+            "shifted by one along its axis 2",
+        ),
+    ],
+)
+def test_finding_in_images(name, attempt, kind, words):
+    verdict = course_lib.judge(name, attempt)
+    assert verdict.status == "failed"
+    assert verdict.finding.kind == kind, verdict.message
+    assert words in verdict.message
+
+
+def drops(draw):
+    def attempt(x, p, rng):
+        mask = draw(x, p, rng)
+        return x * mask / (1 - p), mask
+
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("draw", "kind"),
+    [
+        (lambda x, p, rng: rng.random(x.shape[1:]) >= p + 0 * x, "together"),
+        (lambda x, p, rng: rng.random(x.shape) >= 0.9 * p, "rate"),
+        (lambda x, p, rng: rng.random(x.shape) >= p * (1 + 0.3 * np.sign(x)), "x"),
+        (lambda x, p, rng: copy.deepcopy(rng).random(x.shape) >= p, "stands still"),
+        (
+            lambda x, p, rng: (rng.random(), np.random.default_rng(3).random(x.shape) >= p)[1],
+            "seed ignored",
+        ),
+        (
+            lambda x, p, rng: rng.permutation(x.size).reshape(x.shape) >= round(p * x.size),
+            "fixed count",
+        ),
+        (
+            lambda x, p, rng: rng.random(x.shape).argsort(axis=-1) >= round(p * x.shape[-1]),
+            "counted",
+        ),
+    ],
+)
+def test_what_is_odd_about_a_mask(draw, kind):
+    verdict = course_lib.judge("dropout_forward", drops(draw))
+    assert verdict.finding == Finding("mask", "mask", kind), verdict.message
+
+
+def test_masks_of_a_spawned_generator_are_right():
+    spawned = drops(lambda x, p, rng: rng.spawn(1)[0].random(x.shape) >= p)
+    assert course_lib.judge("dropout_forward", spawned).passed
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0, -2.0])
+def test_any_split_among_ties_is_right(share):
+    def max_pool_backward(dY, x, size=2):
+        first = solution("max_pool_backward")(dY, x, size)
+        last = solution("max_pool_backward")(
+            dY[:, ::-1, ::-1], x[:, : dY.shape[1] * size, : dY.shape[2] * size][:, ::-1, ::-1], size
+        )[:, ::-1, ::-1]
+        dx = share * first
+        dx[:, : last.shape[1], : last.shape[2]] += (1 - share) * last
+        return dx
+
+    assert course_lib.judge("max_pool_backward", max_pool_backward).passed
+
+
+def test_a_split_that_adds_up_to_something_else_is_wrong():
+    def max_pool_backward(dY, x, size=2):
+        dx = solution("max_pool_backward")(dY, x, size)
+        return np.where(x == np.round(x), 1.01 * dx, dx)
+
+    assert course_lib.judge("max_pool_backward", max_pool_backward).status == "failed"
+
+
+def test_slips_made_of_unknown_quantities_are_refused():
+    with pytest.raises(ValueError, match=r"slip 'it is squared' of step 'y' needs \['z'\]"):
+
+        @exercise(
+            points=1,
+            probes=[Call((2.0,))],
+            steps=(Step("y", lambda x: x, "", {"it is squared": lambda z: z * z}),),
+        )
+        def squared(x):
+            """x. Returns y."""
+            return x
 
 
 def test_a_transpose_that_raises_only_where_the_layer_is_not_square():

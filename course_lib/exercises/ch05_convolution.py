@@ -36,6 +36,7 @@ def _sizes(padding=True):
             ((2, 5, 4, 3, 3, 2), 1, 2, PADDING),
             ((3, 5, 8, 2, 3, 4), 2, 1, BOTH),
             ((2, 6, 7, 3, 2, 4), 2, 1, BOTH),
+            ((2, 5, 4, 3, 1, 4), 2, 1, BOTH),
         ]
     return cases
 
@@ -126,6 +127,9 @@ _PADDING_SLIPS = {
         _zeros_around(x, 0, 2 * padding, 0, 2 * padding)
     ),
 }
+_PADDING_SLIPS["K // 2 zeros are put around x, whatever padding says"] = lambda x, W: _zeros_around(
+    x, len(W) // 2
+)
 _XP = Step(
     "xp",
     lambda x, padding: _zeros_around(x, padding),
@@ -173,6 +177,19 @@ _WINDOW_SLIPS = {
     "the windows begin one place further up and to the left": lambda xp, K, stride: _placed(
         xp, K, stride, lambda i, s, K: i * s - 1, lambda j, s, K: j * s - 1
     ),
+    "windows that stick out count as well, filled up with zeros": lambda xp, K, stride: _windows(
+        _zeros_around(xp, 0, -(xp.shape[1] - K) % stride, 0, -(xp.shape[2] - K) % stride),
+        K,
+        stride,
+    ),
+    "the walk ends one place too early: range(0, H - K, stride)": lambda xp, K, stride: _windows(
+        xp[:, :-1, :-1], K, stride
+    ),
+    "the middle of the window, and not its corner, is at i * stride and j * stride": (
+        lambda xp, K, stride: _placed(
+            xp, K, stride, lambda i, s, K: i * s - K // 2, lambda j, s, K: j * s - K // 2
+        )
+    ),
     "the positions i and j are exchanged": lambda xp, K, stride: _windows(xp, K, stride).transpose(
         0, 2, 1, 3, 4, 5
     ),
@@ -196,6 +213,21 @@ _WINDOW_SLIPS = {
         (w := _windows(xp, K, stride))[-1:], w.shape
     ),
 }
+_LETTERS = {3: "ki", 4: "kj", 5: "c"}
+
+
+def _misread(order):
+    """Windows laid flat in one order of (ki, kj, c) and read in another."""
+    return lambda windows: windows.transpose(0, 1, 2, *order).reshape(windows.shape)
+
+
+_MISREAD = {
+    f"windows laid flat as ({', '.join(_LETTERS[a] for a in order)}) are read as (ki, kj, c)": (
+        _misread(order)
+    )
+    for order in permutations((3, 4, 5))
+    if order != (3, 4, 5)
+}
 _WINDOWS = Step(
     "windows",
     lambda xp, W, stride: _windows(xp, len(W), stride),
@@ -204,6 +236,10 @@ _WINDOWS = Step(
     {
         words: lambda xp, W, stride, slip=slip: slip(xp, len(W), stride)
         for words, slip in _WINDOW_SLIPS.items()
+    }
+    | {
+        words: lambda xp, W, stride, change=change: change(_windows(xp, len(W), stride))
+        for words, change in _MISREAD.items()
     },
 )
 
@@ -246,7 +282,18 @@ _KERNEL_TWISTS = {
     "the weights of each kernel are averaged": lambda W: np.broadcast_to(
         W.mean(axis=(0, 1)), W.shape
     ),
+    "each kernel is scaled so that its weights add up to 1": lambda W: W / W.sum(axis=(0, 1, 2)),
+    "each kernel is scaled so that the sizes of its weights add up to 1": lambda W: (
+        W / np.abs(W).sum(axis=(0, 1, 2))
+    ),
 }
+_WEIGHTS = Step(
+    "weights",
+    lambda W: W,
+    "Weight (ki, kj, c) of every kernel belongs to the pixel ki down and kj across from the "
+    "window's corner, in channel c.",
+    _KERNEL_TWISTS,
+)
 
 
 def _weights_kept(W, rows, columns):
@@ -304,66 +351,76 @@ def _cut_to(y, fill, rows, columns):
     steps=(
         _XP,
         _WINDOWS,
+        _WEIGHTS,
         Step(
             "y",
-            lambda windows, W, b: _cross(windows, W) + b,
+            lambda windows, weights, b: _cross(windows, weights) + b,
             "One number of y is one window times one kernel, entry by entry, all channels added "
             "up, plus the bias.",
             {
-                **{
-                    words: lambda windows, W, b, twist=twist: _cross(windows, twist(W)) + b
-                    for words, twist in _KERNEL_TWISTS.items()
-                },
-                "the bias is left out": lambda windows, W: _cross(windows, W),
-                "the bias is subtracted": lambda windows, W, b: _cross(windows, W) - b,
-                "the bias is added twice": lambda windows, W, b: _cross(windows, W) + 2 * b,
-                "the bias is added once for every weight of the kernel": lambda windows, W, b: (
-                    _cross(windows, W) + b * W[..., 0].size
+                "the bias is left out": lambda windows, weights: _cross(windows, weights),
+                "the bias is subtracted": lambda windows, weights, b: _cross(windows, weights) - b,
+                "the bias is added twice": lambda windows, weights, b: (
+                    _cross(windows, weights) + 2 * b
                 ),
-                "the bias is added once for every input channel": lambda windows, W, b: (
-                    _cross(windows, W) + b * W.shape[2]
+                "the bias is added for every single product": lambda windows, weights, b: (
+                    _cross(windows, weights) + b * weights[..., 0].size
                 ),
-                "the bias is added once for every place of the kernel": lambda windows, W, b: (
-                    _cross(windows, W) + b * len(W) ** 2
+                "the bias is added once for every input channel": lambda windows, weights, b: (
+                    _cross(windows, weights) + b * weights.shape[2]
                 ),
-                "the first bias is used for every kernel": lambda windows, W, b: (
-                    _cross(windows, W) + b[0]
+                "the bias is added for every pixel of the window": lambda windows, weights, b: (
+                    _cross(windows, weights) + b * len(weights) ** 2
                 ),
-                "the biases are added up first": lambda windows, W, b: _cross(windows, W) + b.sum(),
-                "the biases come in reverse order": lambda windows, W, b: (
-                    _cross(windows, W) + b[::-1]
+                "the first bias is used for every kernel": lambda windows, weights, b: (
+                    _cross(windows, weights) + b[0]
                 ),
-                "the bias is multiplied, not added": lambda windows, W, b: _cross(windows, W) * b,
-                "the products are averaged over the window": lambda windows, W, b: (
-                    _cross(windows, W) / len(W) ** 2 + b
+                "the biases are added up first": lambda windows, weights, b: (
+                    _cross(windows, weights) + b.sum()
                 ),
-                "the products are averaged over window and channels": lambda windows, W, b: (
-                    _cross(windows, W) / W[..., 0].size + b
+                "the biases come in reverse order": lambda windows, weights, b: (
+                    _cross(windows, weights) + b[::-1]
                 ),
-                "the products are averaged over the channels": lambda windows, W, b: (
-                    _cross(windows, W) / W.shape[2] + b
+                "the bias is multiplied, not added": lambda windows, weights, b: (
+                    _cross(windows, weights) * b
                 ),
-                "the largest product is taken, and not their sum": lambda windows, W, b: (
-                    (windows[..., None] * W).max(axis=(3, 4, 5)) + b
+                "the products are averaged over the window": lambda windows, weights, b: (
+                    _cross(windows, weights) / len(weights) ** 2 + b
                 ),
-                "pixels and weights are added, not multiplied": lambda windows, W, b: (
-                    (windows[..., None] + W).sum(axis=(3, 4, 5)) + b
+                "the products are averaged over window and channels": lambda windows, weights, b: (
+                    _cross(windows, weights) / weights[..., 0].size + b
+                ),
+                "the products are averaged over the channels": lambda windows, weights, b: (
+                    _cross(windows, weights) / weights.shape[2] + b
+                ),
+                "the largest product is taken, and not their sum": lambda windows, weights, b: (
+                    (windows[..., None] * weights).max(axis=(3, 4, 5)) + b
+                ),
+                "pixels and weights are added, not multiplied": lambda windows, weights, b: (
+                    (windows[..., None] + weights).sum(axis=(3, 4, 5)) + b
                 ),
                 "window and kernel are multiplied as matrices, and the entries added up": (
-                    lambda windows, W, b: np.einsum("nijabc,bdcf->nijf", windows, W) + b
+                    lambda windows, weights, b: np.einsum("nijabc,bdcf->nijf", windows, weights) + b
                 ),
-                "a ReLU follows": lambda windows, W, b: np.maximum(_cross(windows, W) + b, 0),
-                "the last row and column of y stay 0": lambda windows, W, b: _cut_to(
-                    _cross(windows, W) + b, 0, -1, -1
+                "the distances between pixels and weights are added up": (
+                    lambda windows, weights, b: (
+                        ((windows[..., None] - weights) ** 2).sum(axis=(3, 4, 5)) + b
+                    )
                 ),
-                "the last row of y stays 0": lambda windows, W, b: _cut_to(
-                    _cross(windows, W) + b, 0, -1, []
+                "a ReLU follows": lambda windows, weights, b: np.maximum(
+                    _cross(windows, weights) + b, 0
                 ),
-                "the last column of y stays 0": lambda windows, W, b: _cut_to(
-                    _cross(windows, W) + b, 0, [], -1
+                "the last row and column of y stay 0": lambda windows, weights, b: _cut_to(
+                    _cross(windows, weights) + b, 0, -1, -1
                 ),
-                "the first row and column of y stay 0": lambda windows, W, b: _cut_to(
-                    _cross(windows, W) + b, 0, 0, 0
+                "the last row of y stays 0": lambda windows, weights, b: _cut_to(
+                    _cross(windows, weights) + b, 0, -1, []
+                ),
+                "the last column of y stays 0": lambda windows, weights, b: _cut_to(
+                    _cross(windows, weights) + b, 0, [], -1
+                ),
+                "the first row and column of y stay 0": lambda windows, weights, b: _cut_to(
+                    _cross(windows, weights) + b, 0, 0, 0
                 ),
             },
         ),
@@ -582,6 +639,16 @@ def _other_orders():
             {
                 words: lambda x, kernel_size, stride, slip=slip: slip(x, kernel_size, stride)
                 for words, slip in _WINDOW_SLIPS.items()
+            }
+            | {
+                "the kernel size is always 3": lambda x, stride: _windows(x, 3, stride),
+                "the kernel size is always 2": lambda x, stride: _windows(x, 2, stride),
+                "kernel_size // 2 zeros are put around x": lambda x, kernel_size, stride: _windows(
+                    _zeros_around(x, kernel_size // 2), kernel_size, stride
+                ),
+                "rows and columns of the images are exchanged": lambda x, kernel_size, stride: (
+                    _windows(x.transpose(0, 2, 1, 3), kernel_size, stride)
+                ),
             },
         ),
         Step(
@@ -593,6 +660,15 @@ def _other_orders():
                 **_other_orders(),
                 "the windows are turned by half a turn": lambda windows: _columns(
                     windows[:, :, :, ::-1, ::-1]
+                ),
+                "every channel has rows of its own": lambda windows: windows.transpose(
+                    0, 1, 2, 5, 3, 4
+                ).reshape(-1, windows.shape[3] ** 2),
+                "a column of ones is appended, as for a bias": lambda windows: np.pad(
+                    _columns(windows), ((0, 0), (0, 1)), constant_values=1
+                ),
+                "a column of ones is put in front, as for a bias": lambda windows: np.pad(
+                    _columns(windows), ((0, 0), (1, 0)), constant_values=1
                 ),
                 "only the first channel is taken": lambda windows: _columns(windows[..., :1]),
                 "the channels are added up": lambda windows: _columns(
@@ -815,6 +891,19 @@ _PLACES = {
     "dY is averaged over the batch first": lambda dY: np.broadcast_to(dY.mean(axis=0), dY.shape),
     "dY is added up over the batch first": lambda dY: np.broadcast_to(dY.sum(axis=0), dY.shape),
     "dY loses its negative entries": lambda dY: np.maximum(dY, 0),
+    "only as many columns of places are visited as there are rows": lambda dY: _at_places(
+        dY, columns=slice(0, dY.shape[1])
+    ),
+    "only as many rows of places are visited as there are columns": lambda dY: _at_places(
+        dY, slice(0, dY.shape[2])
+    ),
+    "dY is laid flat with its output channels first, and read with them last": lambda dY: (
+        dY.transpose(3, 0, 1, 2).reshape(dY.shape)
+    ),
+    "dY is laid flat with its columns before its rows": lambda dY: dY.transpose(0, 2, 1, 3).reshape(
+        dY.shape
+    ),
+    "the sizes of dY are used, without their signs": np.abs,
 }
 
 
@@ -923,6 +1012,10 @@ def _paired_with(windows, dY):
                 "the channels of the windows are added up": lambda windows, dY: np.repeat(
                     _weights(windows.sum(axis=-1, keepdims=True), dY), windows.shape[-1], axis=2
                 ),
+                **{
+                    words: lambda windows, dY, change=change: _weights(change(windows), dY)
+                    for words, change in _MISREAD.items()
+                },
                 "only the window's first pixel is used": lambda windows, dY: _weights(
                     np.broadcast_to(windows[:, :, :, :1, :1], windows.shape), dY
                 ),
@@ -937,47 +1030,44 @@ def _paired_with(windows, dY):
                 ),
             },
         ),
+        _WEIGHTS,
         Step(
             "dxp",
-            lambda dY, W, xp, stride: _spread(dY, W, xp, stride),
+            lambda dY, weights, xp, stride: _spread(dY, weights, xp, stride),
             "Each place sends its upstream numbers back through the kernels, to the pixels of its "
             "window; where windows overlap, that adds up.",
             {
-                "a window overwrites what earlier ones have sent": lambda dY, W, xp, stride: (
-                    _spread(dY, W, xp, stride, write=True)
+                "a window overwrites what earlier ones have sent": lambda dY, weights, xp, stride: (
+                    _spread(dY, weights, xp, stride, write=True)
                 ),
                 **{
-                    words: lambda dY, W, xp, stride, twist=twist: _spread(dY, twist(W), xp, stride)
-                    for words, twist in _KERNEL_TWISTS.items()
-                },
-                **{
-                    words: lambda dY, W, xp, stride, change=change: _spread(
-                        change(dY), W, xp, stride
+                    words: lambda dY, weights, xp, stride, change=change: _spread(
+                        change(dY), weights, xp, stride
                     )
                     for words, change in _PLACES.items()
                 },
-                "the windows move by one place, whatever the stride": lambda dY, W, xp: _spread(
-                    dY, W, xp, 1
+                "the windows move by one place, whatever the stride": lambda dY, weights, xp: (
+                    _spread(dY, weights, xp, 1)
                 ),
-                "the kernels count as 1": lambda dY, W, xp, stride: _spread(
-                    dY, np.ones_like(W), xp, stride
+                "the kernels count as 1": lambda dY, weights, xp, stride: _spread(
+                    dY, np.ones_like(weights), xp, stride
                 ),
-                "each pixel gets the mean of what its windows send": lambda dY, W, xp, stride: (
-                    _spread(dY, W, xp, stride)
-                    / np.maximum(_spread(np.ones_like(dY), np.ones_like(W), xp, stride), 1)
-                    * W.shape[3]
+                "a pixel gets the mean of what its windows send": lambda dY, weights, xp, stride: (
+                    _spread(dY, weights, xp, stride)
+                    / np.maximum(_spread(np.ones_like(dY), np.ones_like(weights), xp, stride), 1)
+                    * weights.shape[3]
                 ),
-                "all images get what belongs to the first": lambda dY, W, xp, stride: (
-                    np.broadcast_to(_spread(dY, W, xp, stride)[:1], xp.shape)
+                "all images get what belongs to the first": lambda dY, weights, xp, stride: (
+                    np.broadcast_to(_spread(dY, weights, xp, stride)[:1], xp.shape)
                 ),
-                "every input channel gets what belongs to the first": lambda dY, W, xp, stride: (
-                    np.broadcast_to(_spread(dY, W, xp, stride)[..., :1], xp.shape)
+                "every channel gets what belongs to the first": lambda dY, weights, xp, stride: (
+                    np.broadcast_to(_spread(dY, weights, xp, stride)[..., :1], xp.shape)
                 ),
-                "rows and columns are exchanged in it": lambda dY, W, xp, stride: _spread(
-                    dY, W, xp, stride
+                "rows and columns are exchanged in it": lambda dY, weights, xp, stride: _spread(
+                    dY, weights, xp, stride
                 ).transpose(0, 2, 1, 3),
-                "it comes out turned by half a turn": lambda dY, W, xp, stride: _spread(
-                    dY, W, xp, stride
+                "it comes out turned by half a turn": lambda dY, weights, xp, stride: _spread(
+                    dY, weights, xp, stride
                 )[:, ::-1, ::-1],
             },
         ),
@@ -987,6 +1077,24 @@ def _paired_with(windows, dY):
             "The border of zeros is not a part of x; what comes back to it belongs to nobody.",
             {
                 "the border is not cut off": lambda dxp: dxp,
+                "it is stopped where x is negative, as if by a ReLU": lambda dxp, x, padding: (
+                    _cropped(dxp, x, padding) * (x > 0)
+                ),
+                "x is multiplied in": lambda dxp, x, padding: _cropped(dxp, x, padding) * x,
+                "it is divided by the number of weights in a kernel": lambda dxp, x, padding, W: (
+                    _cropped(dxp, x, padding) / W[..., 0].size
+                ),
+                "the rows and columns that no window reached are put in front": (
+                    lambda dxp, x, padding, W, stride: _cropped(
+                        np.roll(
+                            dxp,
+                            [(n - len(W)) % stride for n in dxp.shape[1:3]],
+                            axis=(1, 2),
+                        ),
+                        x,
+                        padding,
+                    )
+                ),
                 "the border is cut off at the bottom and on the right only": lambda dxp, x: (
                     _cropped(dxp, x, 0)
                 ),
@@ -1227,6 +1335,9 @@ def _pools(rng, upstream=False):
         ((2, 4, 6, 1), 2, "a single channel"),
         ((5, 6, 4, 2), 2, TIES),
         ((3, 6, 7, 2), 3, TIES),
+        ((2, 3, 8, 2), 3, "an image as high as the pool"),
+        ((2, 7, 3, 2), 3, "an image as wide as the pool"),
+        ((2, 8, 9, 3), 4, "a pool of 4"),
     ]
     calls = []
     for shape, size, label in cases:
@@ -1294,6 +1405,13 @@ def _filled(x, size, value):
                     _filled(x, size, 0), size
                 ),
                 "the size is always 2": lambda x: _pool_windows(x, 2),
+                "the windows begin at i and j, and not at i * size and j * size": lambda x, size: (
+                    _windows(x, size, 1)[:, : x.shape[1] // size, : x.shape[2] // size]
+                ),
+                "only the first 2 x 2 pixels of each window are compared": lambda x, size: _windows(
+                    x, 2, size
+                )[:, : x.shape[1] // size, : x.shape[2] // size],
+                "the image is one single window": lambda x: x[:, None, None],
                 "the windows start at the far end, so that the first row or column is left out": (
                     lambda x, size: _pool_windows(
                         x[:, x.shape[1] % size :, x.shape[2] % size :], size
@@ -1321,6 +1439,15 @@ def _filled(x, size, value):
                 ),
                 "the first image stands for all of them": lambda x, size: np.broadcast_to(
                     (w := _pool_windows(x, size))[:1], w.shape
+                ),
+                "the image is reshaped to (N, size, Ho, size, Wo, C), with size before Ho and Wo": (
+                    lambda x, size: (
+                        x[:, : x.shape[1] // size * size, : x.shape[2] // size * size]
+                        .reshape(
+                            len(x), size, x.shape[1] // size, size, x.shape[2] // size, x.shape[3]
+                        )
+                        .transpose(0, 2, 4, 1, 3, 5)
+                    )
                 ),
                 "the image is reshaped without its axes being put in order": lambda x, size: (
                     (w := _pool_windows(x, size)).transpose(0, 1, 3, 2, 4, 5).reshape(w.shape)
@@ -1354,6 +1481,21 @@ def _filled(x, size, value):
                 ),
                 "the largest pixel over all channels is taken, one number for each window": (
                     lambda windows: windows.max(axis=(3, 4, 5))
+                ),
+                "the largest pixel over all channels is taken, as one channel": lambda windows: (
+                    windows.max(axis=(3, 4, 5))[..., None]
+                ),
+                "the winner of the first channel decides for all channels": lambda windows: (
+                    windows * np.repeat(_first(windows[..., :1]), windows.shape[-1], axis=-1)
+                ).sum(axis=(3, 4)),
+                "each maximum is written back over its whole window": lambda windows, x, size: (
+                    _inside(
+                        _unpooled(
+                            np.broadcast_to(windows.max(axis=(3, 4), keepdims=True), windows.shape),
+                            x,
+                        ),
+                        windows,
+                    )
                 ),
                 "the largest pixel of all images is taken": lambda windows: np.repeat(
                     windows.max(axis=(0, 3, 4))[None], len(windows), axis=0
@@ -1582,7 +1724,14 @@ def _per_window(dY, windows):
             "windows",
             lambda x, size: _pool_windows(x, size),
             "Windows lie side by side; rows and columns that do not fill one are left out.",
-            {"the size is always 2": lambda x: _pool_windows(x, 2)},
+            {
+                "the size is always 2": lambda x: _pool_windows(x, 2),
+                "the windows are looked for at i and j, and not at i * size and j * size": (
+                    lambda x, size: _windows(x, size, 1)[
+                        :, : x.shape[1] // size, : x.shape[2] // size
+                    ]
+                ),
+            },
         ),
         Step(
             "winners",
@@ -1592,7 +1741,7 @@ def _per_window(dY, windows):
                 "every pixel of a window gets the same share": lambda windows: np.full(
                     windows.shape, 1 / windows.shape[3] ** 2
                 ),
-                "every pixel of a window gets all of it": np.ones_like,
+                "every pixel of a window gets all of it": lambda windows: np.ones_like(windows),
                 "the first pixel of each window gets it": lambda windows: _place_of(windows, 0),
                 "the last pixel of each window gets it": lambda windows: _place_of(windows, -1),
                 "the smallest pixel of each window gets it": lambda windows: _first(-windows),
@@ -1630,6 +1779,18 @@ def _per_window(dY, windows):
                 "the winner's derivative is one over the number of pixels in the window": (
                     lambda windows: _first(windows) / windows.shape[3] ** 2
                 ),
+                "the second largest pixel of each window gets it": lambda windows: _rank(
+                    windows, 2
+                ),
+                "the middle one of the pixels, sorted by size, gets it": lambda windows: _rank(
+                    windows, windows.shape[3] ** 2 // 2 + 1
+                ),
+                "only the largest pixel of each image gets it": lambda windows, x: (
+                    (windows == x.max(axis=(1, 2))[:, None, None, None, None]) * 1.0
+                ),
+                "the shares of a softmax over the window are used": lambda windows: (
+                    np.exp(windows) / np.exp(windows).sum(axis=(3, 4), keepdims=True)
+                ),
                 "only the first window counts": lambda windows: (
                     _first(windows) * _some(windows, slice(0, 1))
                 ),
@@ -1655,6 +1816,42 @@ def _per_window(dY, windows):
                 "dY is divided among as many as a window has pixels": lambda winners, dY, x: (
                     _unpooled(winners * _per_window(dY, winners), x) / winners.shape[3] ** 2
                 ),
+                "every channel gets the dY of all channels, added up": lambda winners, dY, x: (
+                    _unpooled(
+                        winners
+                        * _per_window(
+                            np.broadcast_to(dY.sum(axis=-1, keepdims=True), dY.shape), winners
+                        ),
+                        x,
+                    )
+                ),
+                "the winner's place in its window is counted from (i, j), not from (i * size, j * "
+                "size)": lambda winners, dY, x: _written_at(winners, dY, x, lambda i, size: i),
+                "the winner's place in its window is counted from (i, j), and what meets there is "
+                "added": lambda winners, dY, x: _written_at(
+                    winners, dY, x, lambda i, size: i, add=True
+                ),
+                "the rows and columns that fill no window get the dY of their neighbours": (
+                    lambda winners, dY, x: _rest_filled(
+                        _unpooled(winners * _per_window(dY, winners), x),
+                        _unpooled(_per_window(dY, winners), x),
+                        winners,
+                    )
+                ),
+                "the rows and columns that fill no window are put in front": (
+                    lambda winners, dY, x: np.roll(
+                        _unpooled(winners * _per_window(dY, winners), x),
+                        [n % winners.shape[3] for n in x.shape[1:3]],
+                        axis=(1, 2),
+                    )
+                ),
+                "dY is read at (j, i), as far as there is such a place": lambda winners, dY, x: (
+                    _unpooled(winners * _per_window(_sides_exchanged(dY), winners), x)
+                ),
+                "each winner's gradient overwrites all of its window": lambda winners, dY, x: (
+                    _unpooled(_per_window(dY, winners), x)
+                ),
+                "only dY is handed on, in its own shape": lambda dY: dY,
                 "dY is used turned upside down": lambda winners, dY, x: _unpooled(
                     winners * _per_window(dY[:, ::-1], winners), x
                 ),
@@ -1695,6 +1892,43 @@ def max_pool_backward(dY, x, size=2):
         row, column = divmod(np.argmax(window), size)
         dx[n, i * size + row, j * size + column, c] = dY[n, i, j, c]
     return dx
+
+
+def _rank(windows, k):
+    """1 at the k-th largest pixel of each window."""
+    flat = _flat(windows)
+    order = np.argsort(-flat, axis=3, kind="stable")
+    marked = np.zeros_like(flat)
+    place = order[:, :, :, min(k, flat.shape[3]) - 1][:, :, :, None]
+    np.put_along_axis(marked, place, 1, axis=3)
+    return marked.reshape(windows.shape)
+
+
+def _written_at(winners, dY, x, corner, add=False):
+    """Each window's gradient put where the function of (index, size) says, as far as it fits."""
+    dx, size = np.zeros(x.shape), winners.shape[3]
+    for i, j in np.ndindex(dY.shape[1:3]):
+        place = dx[:, corner(i, size) :, corner(j, size) :][:, :size, :size]
+        down, across = place.shape[1:3]
+        won = winners[:, i, j, :down, :across]
+        sent = won * dY[:, i, j][:, None, None]
+        place[...] = place + sent if add else np.where(won, sent, place)
+    return dx
+
+
+def _rest_filled(dx, spread, winners):
+    """dx whose rows and columns outside all windows repeat the nearest of `spread`."""
+    inside = _inside(dx, winners)
+    filled = _edge_repeated(_inside(spread, winners), dx)
+    filled[:, : inside.shape[1], : inside.shape[2]] = inside
+    return filled
+
+
+def _sides_exchanged(dY):
+    side = min(dY.shape[1:3])
+    turned = np.zeros_like(dY)
+    turned[:, :side, :side] = dY[:, :side, :side].swapaxes(1, 2)
+    return turned
 
 
 def _place_of(windows, k):
@@ -1849,37 +2083,94 @@ IMAGES = "images with channels"
 
 def _dropouts(rng):
     """The first two differ in the seed alone, so that masks can be compared."""
-    x = rng.normal(size=(250, 400))
+    x = rng.normal(size=(100, 200))
     return [
-        Call((x, 0.5, Seed(1)), MANY),
-        Call((x, 0.5, Seed(2)), MANY),
-        Call((rng.normal(size=(400, 250)), 0.2, Seed(3)), MANY),
-        Call((rng.normal(size=(400, 250)), 0.8, Seed(4)), MANY),
-        Call((rng.integers(-1, 2, (250, 400)) * 1.0, 0.3, Seed(5)), MANY),
-        Call((rng.normal(size=(40, 10, 12, 20)), 0.5, Seed(6)), IMAGES),
+        Call((x, 0.5, Seed(1))),
+        Call((x, 0.5, Seed(2))),
+        Call((rng.normal(size=(400, 250)), 0.15, Seed(3)), MANY),
+        Call((rng.normal(size=(200, 100)), 0.8, Seed(4))),
+        Call((rng.integers(-1, 2, (200, 100)) * 1.0, 0.35, Seed(5))),
+        Call((rng.normal(size=(20, 10, 12, 8)), 0.5, Seed(6)), IMAGES),
         Call((rng.normal(size=(1, 3000)), 0.4, Seed(7)), FEW),
         Call((rng.normal(size=(5, 4)), 0.0, Seed(8)), NOTHING),
     ]
 
 
-def _kept_oddly(mask, p):
-    """Words for a mask whose entries are not drawn one by one with probability 1 - p, or None."""
-    n, kept = mask.size, mask.mean()
+def _kept_oddly(mask, p, x=None):
+    """(kind, words) for a mask that is not drawn entry by entry with probability 1 - p, or None."""
+    kept = mask.mean()
     if p == 0:
         return None if mask.all() else ("rate", "drops entries though p is 0")
-    if abs(kept - (1 - p)) > 5 * np.sqrt(p * (1 - p) / n) + 0.5 / n:
-        if abs(kept - p) < 5 * np.sqrt(p * (1 - p) / n) + 0.5 / n:
-            return "p kept", f"keeps {kept:.1%} of the entries: it drops with probability 1 - p"
-        return "rate", f"keeps {kept:.1%} of the entries where {1 - p:.0%} are to be expected"
+    return (
+        _decided_together(mask, kept)
+        or (x is not None and _looks_at_x(mask, kept, x))
+        or _another_rate(mask, kept, p)
+        or _counted(mask, p)
+    )
+
+
+def _another_rate(mask, kept, p):
+    slack = 5 * np.sqrt(p * (1 - p) / mask.size) + 0.5 / mask.size
+    if abs(kept - (1 - p)) <= slack:
+        return None
+    if abs(kept - p) < slack:
+        return "p kept", f"keeps {kept:.1%} of the entries: it drops with probability 1 - p"
+    return "rate", f"keeps {kept:.1%} of the entries where {1 - p:.0%} are to be expected"
+
+
+def _decided_together(mask, kept):
+    """Entries that do not have a chance of their own: neighbours, or the two halves."""
+    alone = kept * kept + (1 - kept) * (1 - kept)  # how many pairs agree by chance
     for axis in range(mask.ndim):
         if mask.shape[axis] < 2:
             continue
-        pairs = np.diff(mask.astype(int), axis=axis) == 0  # neighbours that share a fate
-        alone = p * p + (1 - p) * (1 - p)
-        if abs(pairs.mean() - alone) > 6 * np.sqrt(1 / pairs.size) + 1e-9:
+        agree = np.diff(mask.astype(int), axis=axis) == 0
+        if abs(agree.mean() - alone) > 6 * np.sqrt(1 / agree.size) + 1e-9:
             return "together", (
-                f"decides for neighbours along axis {axis} together: {pairs.mean():.0%} of them "
+                f"decides for neighbours along axis {axis} together: {agree.mean():.0%} of them "
                 f"share a fate, {alone:.0%} are to be expected"
+            )
+    flat, half = mask.ravel(), mask.size // 2
+    echoes = {
+        "second half, read backwards,": flat[::-1][:half],
+        "second half": flat[half : 2 * half],
+    }
+    for words, echo in echoes.items():
+        if abs(np.mean(flat[:half] == echo) - alone) > 6 * np.sqrt(1 / half):
+            return "together", f"repeats itself: the {words} follows the first"
+    return None
+
+
+def _looks_at_x(mask, kept, x):
+    """Whether large entries have another chance than small ones, or zeros than others."""
+    sizes = np.abs(x)
+    for words, small in (
+        ("0", x == 0),
+        ("near 0", sizes < np.median(sizes)),
+        ("below its median", x < np.median(x)),
+    ):
+        n = min(small.sum(), (~small).sum())
+        if n < 100:
+            continue
+        there, elsewhere = mask[small].mean(), mask[~small].mean()
+        if abs(there - elsewhere) > 6 * np.sqrt(2 * kept * (1 - kept) / n) + 1e-9:
+            return "x", (
+                f"depends on x: where x is {words}, it keeps {there:.0%} of the entries, and "
+                f"elsewhere {elsewhere:.0%}"
+            )
+    return None
+
+
+def _counted(mask, p):
+    """Whether each row or column keeps nearly the same number, which chance would not do."""
+    if mask.ndim != 2 or min(mask.shape) <= 50:
+        return None
+    for axis, others in ((0, 1), (1, 0)):
+        counts, each = mask.sum(axis=others), mask.shape[others]
+        spread = np.mean((counts - each * (1 - p)) ** 2) / (each * p * (1 - p))  # about 1
+        if spread < 1 - 7 * np.sqrt(2 / len(counts)):
+            return "counted", (
+                f"keeps nearly the same number of entries in each part along axis {axis}"
             )
     return None
 
@@ -1898,11 +2189,36 @@ def _accept_dropout(probe, outcome):
                 f"Your {name} has shape {value.shape}, but it must be {x.shape}: every entry of x "
                 "is kept or dropped by itself. Print the shape of what you draw.",
             )
+    if y.dtype == bool and mask.dtype != bool:
+        return (
+            Finding("variable", "y", "mask"),
+            "What you return first is the mask. The order wanted is (y, mask). Exchange what "
+            "stands after return.",
+        )
     if mask.dtype != bool:
         return (
             Finding("type", "mask", str(mask.dtype)),
             f"Your mask holds numbers ({mask.dtype}), but it must be boolean: True for kept. "
             "dropout_backward and others rely on that. A comparison gives True and False.",
+        )
+    odd = _kept_oddly(mask, p, x)
+    if odd:
+        kind, words = odd
+        why = {
+            "p kept": "p is the probability of dropping, so an entry is kept with 1 - p.",
+            "together": "Each entry is kept or dropped by itself. What shape is your draw?",
+            "x": "Which entries are dropped is decided by chance alone, whatever is in x.",
+            "rate": "p is the probability of dropping. Which numbers do you compare with it?",
+            "counted": "Each entry is kept or dropped by itself, so their number varies. Draw one "
+            "random number per entry, and choose no fixed number of them.",
+        }[kind]
+        return Finding("mask", "mask", kind), f"Your mask {words} (p = {p}). {why}"
+    if p and outcome.still:
+        return (
+            Finding("mask", "mask", "stands still"),
+            "After your call the rng stands where it stood: it was not used, or copied, or put "
+            "back. All randomness must come from it, so that a run can be repeated, and it must "
+            "move on, so that the next mask is another one. Draw from rng itself.",
         )
     if not np.array_equal(mask, again_mask):
         return (
@@ -1911,18 +2227,10 @@ def _accept_dropout(probe, outcome):
             "come from the rng that is handed in, so that a run can be repeated. Look for "
             "np.random.",
         )
-    odd = _kept_oddly(mask, p)
-    if odd:
-        kind, words = odd
-        why = {
-            "p kept": "p is the probability of dropping, so an entry is kept with 1 - p.",
-            "together": "Each entry is kept or dropped by itself. What shape is your draw?",
-            "rate": "p is the probability of dropping. Which numbers do you compare with it?",
-        }[kind]
-        return Finding("mask", "mask", kind), f"Your mask {words} (p = {p}). {why}"
     if agrees_with(y, x * mask / (1 - p)):
         return True
-    return Finding("values", "y", _scale_of(y, x, mask, p)), _about_y(y, x, mask, p)
+    kind = _scale_of(y, x, mask, p)
+    return Finding("values" if kind == "other" else "scale", "y", kind), _about_y(y, x, mask, p)
 
 
 def agrees_with(got, want):
@@ -1948,6 +2256,9 @@ def _ways(x, mask, p):
             "the mask alone": mask / (1 - p),
             "scaled twice": x * mask / (1 - p) ** 2,
             "times 1 + p": x * mask * (1 + p),
+            "brackets": x * mask / 1 - p,
+            "by the root": x * mask / np.sqrt(1 - p),
+            "by the share kept": x * mask / mask.mean(),
             "dropped to 1 - x": np.where(mask, x / (1 - p), 1),
             "only dropped entries scaled": np.where(mask, x, x / (1 - p)),
         }
@@ -1965,6 +2276,12 @@ _ABOUT_Y = {
     "not dropped": "is scaled, but nothing in it is dropped",
     "the mask alone": "is the scaled mask: x is not in it",
     "times 1 + p": "is scaled by 1 + p",
+    "scaled twice": "is divided by 1 - p twice",
+    "brackets": "is x * mask / 1 - p: without brackets the division comes first",
+    "by the root": "is divided by the square root of 1 - p",
+    "by the share kept": "is divided by the share that happened to be kept",
+    "only dropped entries scaled": "is scaled where it ought to be dropped",
+    "dropped to 1 - x": "is 1 where it ought to be 0",
 }
 
 
@@ -1973,13 +2290,20 @@ def _about_y(y, x, mask, p):
     what = _ABOUT_Y.get(kind, "is not x * mask / (1 - p) for the mask that you return")
     if kind == "other":
         dropped, kept = np.abs(y[~mask]).max(initial=0), mask & (np.abs(x) > 1e-3)
-        if dropped > 1e-9:
+        own = np.mean((y != 0) == mask) if x.all() else 1
+        if dropped > 1e-9 and x.all() and abs((y != 0).mean() - mask.mean()) < 0.02 and own < 0.9:
+            what = "belongs to another mask than the one that you return (drawn twice?)"
+        elif not np.any(y % 1):
+            what = "has lost everything after the decimal point"
+        elif dropped > 1e-9:
             what = "is not 0 at all places where your mask is False"
         elif kept.any():
             ratios = np.unique((y[kept] / x[kept]).round(6))
             if len(ratios) == 1:
                 what = f"is x times {ratios[0]:.6g} at the kept places; for p = {p} it must be "
                 what += f"{1 / (1 - p):.6g}"
+    if kind in {m.id for m in dropout_forward.misconceptions}:
+        return f"Your y {what}."
     return (
         f"Your y {what}. A kept entry is divided by 1 - p, a dropped one is 0, so that the mean "
         "stays where it was. Follow one kept and one dropped entry through your code."
@@ -2198,6 +2522,11 @@ def _dropped(rng):
                 "the kept entries are divided by p": lambda mask, p: mask / p,
                 "the kept entries are multiplied by p": lambda mask, p: mask * p,
                 "the scale is applied twice": lambda mask, p: mask / (1 - p) ** 2,
+                "the square root of 1 - p is divided by": lambda mask, p: mask / np.sqrt(1 - p),
+                "the brackets are missing: mask / 1 - p": lambda mask, p: mask / 1 - p,
+                "units that are kept in any row count as kept": lambda mask, p: (
+                    np.broadcast_to(mask.any(axis=0), mask.shape) / (1 - p)
+                ),
                 "the mask is inverted": lambda mask, p: ~mask / (1 - p),
                 "the mask is inverted and the 1/(1 - p) missing": lambda mask: ~mask * 1.0,
                 "the mask is not used": lambda mask, p: np.ones(mask.shape) / (1 - p),

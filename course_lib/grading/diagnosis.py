@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from course_lib.grading.patterns.case import is_array, shape_rule, show, show_inputs
+from course_lib.grading.patterns.case import is_array, show, show_inputs
 from course_lib.grading.patterns.experiments import experiments
 from course_lib.grading.patterns.factors import (
     factor,
@@ -37,7 +37,7 @@ from course_lib.grading.patterns.results import (
     wrong_and_changed,
     wrong_number_of_members,
 )
-from course_lib.grading.patterns.shapes import far_too_large, shape
+from course_lib.grading.patterns.shapes import another_shape, far_too_large, shape
 from course_lib.grading.patterns.steps import (
     already_right,
     first_wrong_step,
@@ -47,7 +47,7 @@ from course_lib.grading.patterns.steps import (
 from course_lib.grading.probes import size_of
 from course_lib.grading.verdict import Finding
 
-WEAK = {"values", "not finite", "depends", "independent", "scaling", "mixes", "blind"}
+WEAK = {"values", "shape", "not finite", "depends", "independent", "scaling", "mixes", "blind"}
 """Findings that are true but say little: worth a second look without the special cases."""
 
 
@@ -94,15 +94,6 @@ def plain_words(case):
     wrong = [e for e in case.entries if case.wrong(e)] or case.entries
     e = min(wrong, key=lambda e: e.want.size + size_of(e.inputs))
     v = case.variable
-    if is_array(e) and e.got.shape != e.want.shape:
-        return (
-            Finding("shape", v, (e.got.shape, e.want.shape)),
-            (
-                f"Your {v} has shape {e.got.shape}, but it must be {e.want.shape}.",
-                shape_rule(v),
-                "Print the shape of everything that goes into it.",
-            ),
-        )
     what = f"Your {v} has the right shape but other values."
     if e.want.size == 1:
         what = f"Your {v} is {show(e.got)} where {show(e.want)} is right."
@@ -154,6 +145,7 @@ PATTERNS = (
     not_finite,
     right_from_the_start,
     wrong_and_changed,
+    another_shape,
     experiments,
     local_derivative,
 )

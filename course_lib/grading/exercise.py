@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from course_lib.grading.probes import Call, Script
+from course_lib.grading.steps import needs_of
 
 REGISTRY = {}
 """Every exercise and question that has been defined, by name."""
@@ -114,6 +115,24 @@ class Exercise:
         self.alternatives = []
         self._probes = probes
         self._starter = starter
+        self._require_known_quantities()
+
+    def _require_known_quantities(self):
+        """Raises ValueError where a step's formula needs what is not there by then.
+
+        Such a formula would fail silently in the diagnosis.
+        """
+        known = set() if self.is_class else set(self.parameters())
+        for step in self.steps:
+            for words, formula in {"": step.formula, **step.slips}.items():
+                missing = set(needs_of(formula)) - known
+                if missing:
+                    where = f"slip {words!r} of step" if words else "step"
+                    raise ValueError(
+                        f"{self.name}: the {where} {step.name!r} needs {sorted(missing)}; known "
+                        f"there are {sorted(known)}"
+                    )
+            known.add(step.name)
 
     def __call__(self, *args, **kwargs):
         return self.solution(*args, **kwargs)
@@ -210,7 +229,7 @@ class Exercise:
                     ),
                 ]
             )
-        found = re.findall(r"\b(\w+)(?:: [^()\n]*)? \(([A-Z]o?(?:, ?[A-Z]o?)*),?\)", text)
+        found = re.findall(r"\b(\w+)(?:,|: [^()\n]*)? \(([A-Z]o?(?:, ?[A-Z]o?)*),?\)", text)
         return {name: tuple(re.findall(r"[A-Z]o?", axes)) for name, axes in found}
 
     # what the notebook shows ---------------------------------------------------------------

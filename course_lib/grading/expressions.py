@@ -79,7 +79,7 @@ def name_factor(factors, symbols):
     if len(factors) < 2:
         return None
     usable = {n: np.asarray(v, dtype=float) for n, v in symbols.items()}
-    usable = {n: v for n, v in usable.items() if np.isfinite(v).all() and (v != 0).all()}
+    usable = {n: v for n, v in usable.items() if np.isfinite(v).all()}
     with np.errstate(all="ignore"):
         for name, v in usable.items():
             forms = {
@@ -95,6 +95,9 @@ def name_factor(factors, symbols):
                 f"({name} - 1)": v - 1,
                 f"1/({name} - 1)": 1 / (v - 1),
                 f"(1 - {name})": 1 - v,
+                f"1/(1 - {name})": 1 / (1 - v),
+                f"sqrt(1 - {name})": np.sqrt(1 - v),
+                f"1/sqrt(1 - {name})": 1 / np.sqrt(1 - v),
                 f"(1 + {name})": 1 + v,
                 f"sqrt({name})": np.sqrt(v),
                 f"1/sqrt({name})": 1 / np.sqrt(v),

@@ -250,8 +250,8 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         return diagnosis.diagnose(case)
 
     finding, sentences = diagnosed(compared)
-    if finding.kind in diagnosis.WEAK and time.monotonic() < deadline - 0.8 * exercise.seconds:
-        aside = _leaving_aside(exercise, prepared, outcomes, compared, diagnosed)
+    if finding.kind in diagnosis.WEAK and time.monotonic() < deadline - 0.6 * exercise.seconds:
+        aside = _leaving_aside(exercise, prepared, outcomes, compared, diagnosed, deadline)
         if aside:
             finding, message, misconception = aside
             return _verdict(
@@ -260,13 +260,18 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     return _verdict(exercise, "failed", finding, " ".join(s for s in sentences if s), **details)
 
 
-def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed):
-    """(finding, message, misconception) that hold but for one special kind of case, or None."""
+def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed, deadline):
+    """(finding, message, misconception) that hold but for one special kind of case, or None.
+
+    Looks on until half of the time for the judgement is over.
+    """
     wrong = [k for k in compared if not same_outcome(outcomes[k], prepared.wanted[k], exercise)]
     for label in sorted({prepared.probes[k].label for k in wrong} - {""}):
         kept = [k for k in compared if prepared.probes[k].label != label]
         if len([k for k in wrong if k in kept]) < 2:
             continue
+        if time.monotonic() > deadline - 0.5 * exercise.seconds:
+            return None
         aside = f" (Leaving aside {label}.)"
         for m in exercise.misconceptions:
             if m.symptom is None and m.why and _made(exercise, m, prepared, outcomes, kept):

@@ -49,10 +49,15 @@ class Record:
 
 @dataclass
 class Outcome:
-    """All that one probe brought to light. changed: names of the inputs that were changed."""
+    """All that one probe brought to light.
+
+    changed: names of the inputs that were changed. still: names of the generators that stand where
+    they stood, so that the next call would draw the same numbers again.
+    """
 
     records: list = field(default_factory=list)
     changed: tuple = ()
+    still: tuple = ()
     problem: Problem | None = None
 
 
@@ -144,7 +149,10 @@ def _records(value, exercise, again):
     if exercise.sequence:
         names = [f"{exercise.outputs[0]}[{i}]" for i in range(len(members))]
     elif len(members) != len(exercise.outputs):
-        return [Record(exercise.output_words, Odd("count", f"{len(members)} values"), again)]
+        text = f"{len(members)} values"
+        if isinstance(value, np.ndarray):
+            text = f"one array of shape {value.shape}"
+        return [Record(exercise.output_words, Odd("count", text), again)]
     else:
         names = exercise.outputs
     return [Record(n, plain_array(m), again) for n, m in zip(names, members, strict=True)]
@@ -166,6 +174,15 @@ def _same(before, after):
     if callable(before):
         return before is after
     return type(before) is type(after) and before == after
+
+
+def _stands_still(before, after):
+    """Whether a generator would give the same numbers, and the same spawned generators, again."""
+    if not isinstance(before, np.random.Generator):
+        return False
+    one, other = before.bit_generator, after.bit_generator
+    spawned = [g.seed_seq.n_children_spawned for g in (one, other)]
+    return one.state == other.state and spawned[0] == spawned[1]
 
 
 def _problem(error, attempt):
@@ -254,6 +271,9 @@ def _run_call(probe, attempt, exercise, outcome):
     names = exercise.parameters()
     outcome.changed = tuple(
         n for n, b, a in zip(names, before, args, strict=False) if not _same(b, a)
+    )
+    outcome.still = tuple(
+        n for n, b, a in zip(names, before, args, strict=False) if _stands_still(b, a)
     )
     if probe.again:
         again = attempt(*realize(probe.args))

@@ -1,5 +1,6 @@
 """Computations written down step by step, so that the first wrong quantity can be found."""
 
+import functools
 import inspect
 from dataclasses import dataclass, field
 
@@ -29,7 +30,10 @@ def quantities(steps, inputs, changes=None):
 
 def needs_of(formula):
     """The names of the quantities that a formula is made of: its parameters without defaults."""
-    if hasattr(formula, "needs"):
-        return formula.needs
+    return formula.needs if hasattr(formula, "needs") else _parameters_of(formula)
+
+
+@functools.cache  # formulas are asked thousands of times in one diagnosis
+def _parameters_of(formula):
     parameters = inspect.signature(formula).parameters.items()
     return tuple(n for n, p in parameters if p.default is p.empty)

@@ -6,13 +6,13 @@ look at.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from course_lib.grading.expressions import close, factor_between, name_factor
 from course_lib.grading.outcomes import Odd, agrees
-from course_lib.grading.probes import describe, inputs_of, size_of, substitute
+from course_lib.grading.probes import Call, describe, inputs_of, size_of, substitute
 from course_lib.grading.steps import quantities
 
 
@@ -27,6 +27,7 @@ class Entry:
     want: np.ndarray
     earlier: list  # wanted arrays of the same name earlier in the same script
     others: dict  # {name: wanted array} of the outcome's other variables
+    leaves: dict | None = None  # named arrays that a wrong result may be made of, once asked for
 
 
 def numeric(value):
@@ -92,6 +93,8 @@ class Case:
         probe = entry.probe
         for name, change in changes.items():
             probe = substitute(probe, self.exercise, name, change)
+        if isinstance(probe, Call):
+            probe = replace(probe, again=False)
         outcome = self.reference(probe)
         if outcome.problem or entry.index >= len(outcome.records):
             return None
@@ -118,6 +121,9 @@ class Case:
                 if isinstance(v, (int, float)) and not isinstance(v, bool)
             }
             own = {f"size of {self.variable}": e.want.size} if e.want.size > 1 else {}
+            arrays = [(n, v) for n, v in e.inputs.items() if np.ndim(v)]
+            if arrays and arrays[0][0] not in self.exercise.axis_letters:
+                own[f"len({arrays[0][0]})"] = len(arrays[0][1])
             lists = {f"len({n})": len(v) for n, v in e.inputs.items() if isinstance(v, list)}
             per_entry.append({**self.sizes(e), **scalars, **lists, **own})
         names = set.intersection(*(set(p) for p in per_entry)) if per_entry else set()
@@ -125,6 +131,11 @@ class Case:
 
     def leaves(self, entry):
         """Named arrays that a wrong result may be made of."""
+        if entry.leaves is None:
+            entry.leaves = self._leaves(entry)
+        return entry.leaves
+
+    def _leaves(self, entry):
         found = {n: v for n, v in entry.inputs.items() if numeric(v)}
         if self.exercise.ingredients:
             try:
@@ -139,7 +150,11 @@ class Case:
     def steps(self, entry, changes=None):
         """Every quantity of the exercise's steps, some of them by another formula."""
         inputs = self.exercise.defaults | entry.inputs
-        return quantities(self.exercise.steps, inputs, changes)
+        known = quantities(self.exercise.steps, inputs, changes)
+        if self.exercise.canonical:
+            for name in self.exercise.outputs:
+                known[name] = self.exercise.canonical(inputs, name, np.asarray(known[name]))
+        return known
 
 
 def is_array(entry):

@@ -14,8 +14,11 @@ def experiments(case):
     probes = sorted(fine, key=lambda p: bool(p.label))[:3]
     if len(probes) < 2:
         return None
-    names = [n for n, v in inputs_of(probes[0], case.exercise).items() if numeric(v)]
-    for n in names:
+    inputs = inputs_of(probes[0], case.exercise)
+    with_arrays = any(isinstance(v, np.ndarray) for v in inputs.values())
+    for n in inputs:
+        if not numeric(inputs[n]) or (with_arrays and isinstance(inputs[n], int)):
+            continue  # a size or a stride cannot be varied alone
         for experiment in (_depends, _scales, _spreads):
             found = [experiment(case, p, n) for p in probes if n in inputs_of(p, case.exercise)]
             if found and found[0] and all(f and f[0] == found[0][0] for f in found):
@@ -49,6 +52,8 @@ def _depends(case, probe, n):
     rng = np.random.default_rng(5)
 
     def other(a):
+        if isinstance(a, np.ndarray) and a.dtype == bool:
+            return a ^ (rng.random(a.shape) < 0.5)
         noise = rng.uniform(0.5, 1.5, np.shape(a))
         return a * noise if isinstance(a, np.ndarray) else type(a)(a * float(noise) + 1)
 
@@ -61,8 +66,10 @@ def _depends(case, probe, n):
         return (
             Finding("independent", v, n),
             (
-                f"Your {v} stays as it is when each entry of {n} is scaled by some number from 0.5 "
-                "to 1.5.",
+                f"Your {v} stays as it is when half of {n} is turned round."
+                if np.asarray(inputs_of(probe, case.exercise)[n]).dtype == bool
+                else f"Your {v} stays as it is when each entry of {n} is scaled by some number "
+                "from 0.5 to 1.5.",
                 f"It must depend on {n}.",
                 f"Where does {n} enter?",
             ),
@@ -93,7 +100,8 @@ _TIMES = {
 
 
 def _scales(case, probe, n):
-    if any(e.want.dtype == bool for e in case.entries):
+    given = np.asarray(inputs_of(probe, case.exercise)[n])
+    if given.dtype == bool or any(e.want.dtype == bool for e in case.entries):
         return None
     got, want = _recorded(case, probe)
     doubled = substitute(
@@ -119,7 +127,7 @@ def _scales(case, probe, n):
 def _spreads(case, probe, n):
     """Changes one row of an input: which rows of the result may notice?"""
     a = inputs_of(probe, case.exercise)[n]
-    if not isinstance(a, np.ndarray) or a.ndim == 0 or len(a) < 2:
+    if not isinstance(a, np.ndarray) or a.ndim == 0 or len(a) < 2 or a.dtype == bool:
         return None
     if case.exercise.axis_letters.get(n, ("N",))[0] != "N":
         return None  # only samples are independent of each other
@@ -138,13 +146,23 @@ def _spreads(case, probe, n):
     scale = 1e-9 * max(1.0, np.abs(want).max())
     moved = (np.abs(got_after - got).reshape(len(got), -1) > scale).any(axis=1)
     must = (np.abs(want_after - want).reshape(len(want), -1) > scale).any(axis=1)
-    if (moved & ~must).any():
+    if (moved & ~must)[:-1].any():
         return (
             Finding("mixes", case.variable, n),
             (
                 f"Changing the last row of {n} changes other rows of your {case.variable} too.",
                 "Each row depends on its own row alone.",
                 "Look for a sum, mean or maximum over the whole array.",
+            ),
+        )
+    if moved[-1] and not must.any():
+        return (
+            Finding("depends", case.variable, n),
+            (
+                f"Your {case.variable} changes when {n} changes, but the right one does not depend "
+                f"on {n}.",
+                "",
+                f"Where does {n} enter?",
             ),
         )
     if (must & ~moved).any():

@@ -231,7 +231,7 @@ def updated_parameter(case):
             return None
         rates.append(rate)
     words = name_factor(rates, {})
-    if words is None:
+    if words in (None, "-1"):  # the sum of parameter and gradient is no step that anybody takes
         return None
     return (
         Finding("updated", v, words),

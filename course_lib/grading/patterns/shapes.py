@@ -1,5 +1,7 @@
 """Wrong shapes."""
 
+from itertools import permutations, product
+
 import numpy as np
 
 from course_lib.grading.expressions import close
@@ -28,6 +30,16 @@ def shape(case):
     if not bad or len(pairs) != len(case.entries):
         return None
     v = case.variable
+    if any(w.size and not g.size for g, w in bad):
+        g = next(g for g, w in bad if w.size and not g.size)
+        return (
+            Finding("empty", v, g.shape),
+            (
+                f"Your {v} is empty in some cases: an array of shape {g.shape} has no entries.",
+                shape_rule(v),
+                "A slice such as x[0:-0] or x[:-0] is empty; so is a range that ends too early.",
+            ),
+        )
     ways = [
         (
             "extra axis",
@@ -87,6 +99,11 @@ def shape(case):
                 Finding(kind, v, (g.shape, w.shape)),
                 (f"Your {v} {what}: {g.shape}, not {w.shape}.", why, look),
             )
+    found = _axes_in_another_order(v, pairs, case.exercise.axis_letters.get(v)) or _cut_or_grown(
+        v, pairs
+    )
+    if found:
+        return found
     for axis in range(max(g.ndim for g, _ in bad)):
         for way, kind in (("sum", "not summed"), ("mean", "not averaged")):
             if all(
@@ -119,4 +136,96 @@ def shape(case):
                         "Which sum or mean is one too many?",
                     ),
                 )
+    return None
+
+
+def _axes_in_another_order(v, pairs, letters):
+    """The right numbers with their axes permuted, such as channels before rows and columns."""
+    ndims = {a.ndim for pair in pairs for a in pair}
+    if len(ndims) != 1 or not 2 < (ndim := ndims.pop()) < 6:
+        return None
+    for order in permutations(range(ndim)):
+        if all(
+            close(np.asarray(g, float), np.asarray(w, float).transpose(order)) for g, w in pairs
+        ):
+            names = (
+                letters if letters and len(letters) == ndim else [f"axis {k}" for k in range(ndim)]
+            )
+            given = ", ".join(names[k] for k in order)
+            return (
+                Finding("axes", v, order),
+                (
+                    f"Your {v} holds the right numbers, but its axes come in the order ({given}); "
+                    f"({', '.join(names)}) is wanted.",
+                    "Whoever uses it counts on the order of the axes.",
+                    "Look for a transpose that is missing, or one too many.",
+                ),
+            )
+    return None
+
+
+def _cut_or_grown(v, pairs):
+    """A block of the right array, or the right array with something around it."""
+    if any(g.ndim != w.ndim or not g.ndim for g, w in pairs):
+        return None
+    ndim = pairs[0][0].ndim
+    bad = [(g, w) for g, w in pairs if g.shape != w.shape]
+    if any(g.ndim != ndim for g, _ in pairs) or ndim > 6:
+        return None
+    axes = [k for k in range(ndim) if any(g.shape[k] != w.shape[k] for g, w in bad)]
+    for kind, order in (("cut", 1), ("grown", -1)):
+        sorted_pairs = [pair[::order] for pair in pairs]  # (smaller, larger)
+        if any(a.shape[k] > b.shape[k] for a, b in sorted_pairs for k in range(ndim)):
+            continue
+        for places in product(("start", "end", "middle"), repeat=len(axes)):
+            at = dict(zip(axes, places, strict=True))
+            if all(close(_block(b, a.shape, at), np.asarray(a, float)) for a, b in sorted_pairs):
+                return _words_for_block(v, kind, at, *bad[0])
+    return None
+
+
+def _block(big, shape, places):
+    """A block of `shape` at the start, the end or in the middle of each axis."""
+    starts = {"start": 0, "end": 1, "middle": 0.5}
+    first = [
+        int((n - m) * starts[places.get(k, "start")])
+        for k, (n, m) in enumerate(zip(big.shape, shape, strict=True))
+    ]
+    cut = tuple(slice(a, a + m) for a, m in zip(first, shape, strict=True))
+    return np.asarray(big, float)[cut]
+
+
+def _words_for_block(v, kind, places, g, w):
+    axes = " and ".join(f"axis {k}" for k in places)
+    where = {
+        "start": "at the end",
+        "end": "at the beginning",
+        "middle": "on both sides",
+    }
+    sides = " and ".join(dict.fromkeys(where[p] for p in places.values()))
+    if kind == "cut":
+        what = f"is right as far as it goes, but entries {sides} of {axes} are missing"
+        look = "Count: how many entries must there be along each axis? Where does your loop end?"
+    else:
+        what = f"holds the right values, and too much {sides} of {axes}"
+        look = "Count: how many entries must there be along each axis? What has to be cut off?"
+    return (
+        Finding(kind, v, (g.shape, w.shape)),
+        (f"Your {v} {what}: {g.shape}, not {w.shape}.", shape_rule(v), look),
+    )
+
+
+def another_shape(case):
+    """The shape alone, where nothing else is known about what is in it."""
+    for e in sorted(filter(is_array, case.entries), key=lambda e: e.want.size):
+        if e.got.shape != e.want.shape:
+            v = case.variable
+            return (
+                Finding("shape", v, (e.got.shape, e.want.shape)),
+                (
+                    f"Your {v} has shape {e.got.shape}, but it must be {e.want.shape}.",
+                    shape_rule(v),
+                    "Print the shape of everything that goes into it.",
+                ),
+            )
     return None

@@ -69,6 +69,7 @@ def _automatic(trial):
                         _cut(step.formula, n, cut),
                     )
         yield from _transformed(step)
+        yield from _along_axes(step, cases)
         before.append(step.name)
 
 
@@ -153,6 +154,70 @@ def _transformed(step):
         yield _Slip(
             step,
             words.format(n=step.name),
+            _Changed(
+                step.formula,
+                needs_of(step.formula),
+                lambda f, known, change=change: change(np.asarray(f(**known))),
+            ),
+        )
+
+
+_AXIS_TRANSFORMS = {
+    "{n} is reversed along its axis {k}": lambda a, k: np.flip(a, k),
+    "all along axis {k} of {n} is what belongs to the first": lambda a, k: _repeated(
+        a.take([0], k), a
+    ),
+    "all along axis {k} of {n} is what belongs to the last": lambda a, k: _repeated(
+        a.take([-1], k), a
+    ),
+    "all along axis {k} of {n} is the mean over it": lambda a, k: _repeated(
+        a.mean(axis=k, keepdims=True), a
+    ),
+    "all along axis {k} of {n} is the sum over it": lambda a, k: _repeated(
+        a.sum(axis=k, keepdims=True), a
+    ),
+    "{n} is shifted by one along its axis {k}": lambda a, k: np.roll(a, 1, k),
+    "{n} is shifted back by one along its axis {k}": lambda a, k: np.roll(a, -1, k),
+    "only the first along axis {k} of {n} counts, the others are 0": lambda a, k: _kept_along(
+        a, k, [0]
+    ),
+    "only the last along axis {k} of {n} counts, the others are 0": lambda a, k: _kept_along(
+        a, k, [-1]
+    ),
+    "the last along axis {k} of {n} is 0": lambda a, k: _kept_along(a, k, range(a.shape[k] - 1)),
+    "the first along axis {k} of {n} is 0": lambda a, k: _kept_along(a, k, range(1, a.shape[k])),
+    "{n} adds up along its axis {k} as it goes": lambda a, k: np.cumsum(a, axis=k),
+}
+
+
+def _kept_along(a, axis, kept):
+    out = np.zeros_like(a)
+    at = (slice(None),) * axis + (list(kept),)
+    out[at] = a[at]
+    return out
+
+
+def _along_axes(step, cases):
+    """What can happen to an array of three axes or more along one of them, or to two of them."""
+    ndim = np.ndim(cases[0][step.name])
+    if ndim < 3:
+        return
+    changes = {
+        words.format(n=step.name, k=k): lambda a, change=change, k=k: change(a, k)
+        for words, change in _AXIS_TRANSFORMS.items()
+        for k in range(ndim)
+    }
+    for j in range(ndim):
+        for k in range(j + 1, ndim):
+            pair = f"the axes {j} and {k} of {step.name}"
+            changes[f"{pair} are exchanged"] = lambda a, j=j, k=k: np.swapaxes(a, j, k)
+            changes[f"{pair} are exchanged by a reshape, which mixes the numbers"] = (
+                lambda a, j=j, k=k: np.swapaxes(a, j, k).reshape(a.shape)
+            )
+    for words, change in changes.items():
+        yield _Slip(
+            step,
+            words,
             _Changed(
                 step.formula,
                 needs_of(step.formula),
