@@ -8,7 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from course_lib.grading import Call, Finding, Seed, Step, by_nudging, exercise
 from course_lib.grading.questions import Matrix, Number, Predict
 
-STRIDE, PADDING, BOTH = "a stride of 2 or more", "padding", "stride and padding together"
+STRIDE, PADDING = "a stride of 2 or more", "padding"
+BOTH = f"{STRIDE}, with padding"
 SINGLE, SQUARE = "a single image", "sizes that are all equal"
 WIDE, POINT, EVEN = "a kernel as large as the image", "a kernel of 1 x 1", "a kernel of 2 x 2"
 PLAIN = "one channel and one kernel"
@@ -79,10 +80,26 @@ def _windows(xp, K, stride):
     return found[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
 
 
+_WINDOW = "Print the window that you take at place (1, 1): its shape, and which pixels it holds."
+
+
 def _zeros_around(x, top, bottom=None, left=None, right=None, **how):
     """x with zeros (or what `how` says) along its edges; one number for all four."""
     bottom, left, right = (top if v is None else v for v in (bottom, left, right))
     return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), **how)
+
+
+def _pulled_apart(xp, K, stride, step):
+    """Windows whose pixels lie `stride` apart; what sticks out is 0."""
+    height, width = ((n - K) // stride + 1 for n in xp.shape[1:3])
+    room = _zeros_around(xp, 0, K * stride + stride, 0, K * stride + stride)
+    found = np.zeros((len(xp), height, width, K, K, xp.shape[3]))
+    for i in range(height):
+        for j in range(width):
+            rows = slice(i * step, i * step + K * stride, stride)
+            columns = slice(j * step, j * step + K * stride, stride)
+            found[:, i, j] = room[:, rows, columns]
+    return found
 
 
 _PADDING_SLIPS = {
@@ -135,6 +152,7 @@ _XP = Step(
     lambda x, padding: _zeros_around(x, padding),
     "Padding puts as many zeros on each of the four sides of every channel.",
     _PADDING_SLIPS,
+    "Print what you take the windows from, for a small image of ones.",
 )
 
 
@@ -176,6 +194,12 @@ _WINDOW_SLIPS = {
     ),
     "the windows begin one place further up and to the left": lambda xp, K, stride: _placed(
         xp, K, stride, lambda i, s, K: i * s - 1, lambda j, s, K: j * s - 1
+    ),
+    "the stride pulls the pixels of a window apart, and does not move the window": (
+        lambda xp, K, stride: _pulled_apart(xp, K, stride, 1)
+    ),
+    "the stride moves the window, and pulls its pixels apart as well": (
+        lambda xp, K, stride: _pulled_apart(xp, K, stride, stride)
     ),
     "windows that stick out count as well, filled up with zeros": lambda xp, K, stride: _windows(
         _zeros_around(xp, 0, -(xp.shape[1] - K) % stride, 0, -(xp.shape[2] - K) % stride),
@@ -241,6 +265,7 @@ _WINDOWS = Step(
         words: lambda xp, W, stride, change=change: change(_windows(xp, len(W), stride))
         for words, change in _MISREAD.items()
     },
+    look=_WINDOW,
 )
 
 _KERNEL_TWISTS = {
@@ -293,6 +318,7 @@ _WEIGHTS = Step(
     "Weight (ki, kj, c) of every kernel belongs to the pixel ki down and kj across from the "
     "window's corner, in channel c.",
     _KERNEL_TWISTS,
+    "Follow one single weight of one kernel through your code.",
 )
 
 
@@ -328,8 +354,8 @@ def _cut_to(y, fill, rows, columns):
         "A window of 3 fits into a row of 6 at the places 0, 1, 2 and 3: 6 - 3 + 1 of them. "
         "With a stride of 2, at 0 and 2.",
         "The window of place (i, j) begins at row i * stride and ends before row i * stride + K.",
-        "np.tensordot(window, W, axes=3) multiplies the last three axes of the window, (K, K, C), "
-        "with the first three of W and adds up: (N, F) is left.",
+        "Which three axes do the window (N, K, K, C) and W (K, K, C, F) have in common? They are "
+        "multiplied and added up; np.tensordot(…, axes=3) does that. b is added at every place.",
     ),
     starter='''
         def conv2d_forward(x, W, b, stride=1, padding=0):
@@ -406,6 +432,12 @@ def _cut_to(y, fill, rows, columns):
                     lambda windows, weights, b: (
                         ((windows[..., None] - weights) ** 2).sum(axis=(3, 4, 5)) + b
                     )
+                ),
+                "every image gets the sum over all images": lambda windows, weights, b: (
+                    np.repeat(
+                        _cross(windows, weights).sum(axis=0, keepdims=True), len(windows), axis=0
+                    )
+                    + b
                 ),
                 "a ReLU follows": lambda windows, weights, b: np.maximum(
                     _cross(windows, weights) + b, 0
@@ -650,6 +682,7 @@ def _other_orders():
                     _windows(x.transpose(0, 2, 1, 3), kernel_size, stride)
                 ),
             },
+            look=_WINDOW,
         ),
         Step(
             "cols",
@@ -724,7 +757,8 @@ def _(x, kernel_size, stride=1):
     "In your rows the channel runs slowest: c, ki, kj.",
     "W is (K, K, C, F), so W.reshape(-1, F) runs through ki, kj, c, the channel fastest. Each "
     "entry of a row must meet its own weight.",
-    "Which axes does sliding_window_view put last? Put them in order before the reshape.",
+    "A window (K, K, C) laid flat has the channel fastest. Is yours in that order before the "
+    "reshape?",
 )
 def _(x, kernel_size, stride=1):
     return _columns(_windows(x, kernel_size, stride), columns=(5, 3, 4))
@@ -921,10 +955,10 @@ def _paired_with(windows, dY):
     hints=(
         "Walk over the same places (i, j) as forward. Each has its window and its upstream "
         "numbers g = dY[:, i, j], of shape (N, F).",
-        "dW: which places did a weight touch? All of them, so its gradient is a sum over places "
-        "and images: window times g, np.tensordot(window, g, axes=(0, 0)).",
-        "dx: each place sends its g back through the kernels, np.tensordot(g, W, axes=(1, 3)), "
-        "and that is added (+=) to the part of dxp where its window was.",
+        "Lay the window flat, (N, K*K*C), and W as (K*K*C, F). Then each place is a linear layer "
+        "of chapter 02, and you know its two products.",
+        "What place (i, j) gives dW is added to what the other places gave. What it sends to its "
+        "window is added (+=) to the part of dxp where the window was.",
         "The border of zeros is not a part of x: cut it off at the end.",
     ),
     steps=(
@@ -1070,6 +1104,7 @@ def _paired_with(windows, dY):
                     dY, weights, xp, stride
                 )[:, ::-1, ::-1],
             },
+            look="Send one single number of dY back by hand: which pixels get what?",
         ),
         Step(
             "dx",
@@ -1453,6 +1488,7 @@ def _filled(x, size, value):
                     (w := _pool_windows(x, size)).transpose(0, 1, 3, 2, 4, 5).reshape(w.shape)
                 ),
             },
+            look=_WINDOW,
         ),
         Step(
             "y",
@@ -1710,9 +1746,6 @@ def _per_window(dY, windows):
     title="Max pooling, backward",
     outputs=("dx",),
     canonical=_any_split,
-    numerical=lambda dY, x, size=2: by_nudging(
-        lambda v: np.sum(dY * max_pool_forward.solution(v, size)), x
-    ),
     hints=(
         "Nudge a pixel that is not the largest of its window: what happens to y?",
         "dx starts as zeros of the shape of x. Each window hands its dY to one pixel.",
@@ -1732,6 +1765,7 @@ def _per_window(dY, windows):
                     ]
                 ),
             },
+            look=_WINDOW,
         ),
         Step(
             "winners",
@@ -1798,6 +1832,7 @@ def _per_window(dY, windows):
                     _first(windows) * _some(windows, slice(-1, None))
                 ),
             },
+            look="Print which pixel of one window you pick, and the window.",
         ),
         Step(
             "dx",
@@ -2114,7 +2149,7 @@ def _another_rate(mask, kept, p):
     if abs(kept - (1 - p)) <= slack:
         return None
     if abs(kept - p) < slack:
-        return "p kept", f"keeps {kept:.1%} of the entries: it drops with probability 1 - p"
+        return "p kept", f"keeps {kept:.1%} of the entries where {1 - p:.0%} are to be expected"
     return "rate", f"keeps {kept:.1%} of the entries where {1 - p:.0%} are to be expected"
 
 
@@ -2205,13 +2240,14 @@ def _accept_dropout(probe, outcome):
     if odd:
         kind, words = odd
         why = {
-            "p kept": "p is the probability of dropping, so an entry is kept with 1 - p.",
             "together": "Each entry is kept or dropped by itself. What shape is your draw?",
             "x": "Which entries are dropped is decided by chance alone, whatever is in x.",
             "rate": "p is the probability of dropping. Which numbers do you compare with it?",
             "counted": "Each entry is kept or dropped by itself, so their number varies. Draw one "
             "random number per entry, and choose no fixed number of them.",
-        }[kind]
+        }.get(kind)
+        if kind in {m.id for m in dropout_forward.misconceptions}:
+            return Finding("mask", "mask", kind), f"Your mask {words} (p = {p})."
         return Finding("mask", "mask", kind), f"Your mask {words} (p = {p}). {why}"
     if p and outcome.still:
         return (
@@ -2287,7 +2323,7 @@ _ABOUT_Y = {
 
 def _about_y(y, x, mask, p):
     kind = _scale_of(y, x, mask, p)
-    what = _ABOUT_Y.get(kind, "is not x * mask / (1 - p) for the mask that you return")
+    what = _ABOUT_Y.get(kind, "is not what the mask that you return makes of x")
     if kind == "other":
         dropped, kept = np.abs(y[~mask]).max(initial=0), mask & (np.abs(x) > 1e-3)
         own = np.mean((y != 0) == mask) if x.all() else 1
@@ -2430,7 +2466,7 @@ def _(x, p, rng):
 
 @dropout_forward.misconception(
     "p kept",
-    "Your mask keeps entries with probability p.",
+    "So an entry is kept with probability p.",
     "p is the probability of dropping. (Both conventions are in use, so libraries say which.)",
     "For p = 0.2 most entries must stay: which side of the comparison is True?",
     symptom=_mask_symptom("p kept"),
@@ -2541,6 +2577,7 @@ def _dropped(rng):
                     mask / mask.mean()
                 ),
             },
+            look="Print what you multiply one kept and one dropped entry by.",
         ),
         Step("dx", lambda dY, factor: dY * factor, "The same factor, going back."),
     ),
@@ -2645,7 +2682,7 @@ def _(dY, mask, p):
 
 # Questions ----------------------------------------------------------------------------------------
 
-_image = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]], float)
+_image = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 1, 1, 0], [0, 1, 0, 0]], float)
 _edge = np.array([[-1, 0, 1]] * 3, float)
 
 
@@ -2659,7 +2696,7 @@ Matrix(
     "window_by_hand",
     title="Slide a kernel by hand",
     prompt="An image of 4 x 4 pixels and a kernel of 3 x 3:\n\n"
-    "image: `0 0 1 1` / `0 0 1 1` / `0 1 1 0` / `1 1 0 0`\n\n"
+    "image: `0 0 1 1` / `0 0 1 1` / `0 1 1 0` / `0 1 0 0`\n\n"
     "kernel: `-1 0 1` / `-1 0 1` / `-1 0 1`\n\n"
     "It fits at four places. Fill in the four results, each at its place.",
     answer=_slid(_image, _edge),
@@ -2697,24 +2734,28 @@ Number(
     "how_many_places",
     title="How many places?",
     prompt="An image 28 pixels wide gets a border of 2 zeros on each side (padding 2). A kernel of "
-    "5 x 5 moves over it with a stride of 3. How many places does it have in one row?",
+    "5 x 5 moves over it with a stride of 2. How many places does it have in one row?",
     count=True,
-    answer=(28 + 4 - 5) // 3 + 1,
+    answer=(28 + 4 - 5) // 2 + 1,
     mistakes=(
-        ("no padding", (28 - 5) // 3 + 1, "That is without the border: 28 + 4 pixels are there."),
+        ("no padding", (28 - 5) // 2 + 1, "That is without the border: 28 + 4 pixels are there."),
         (
             "one less",
-            (28 + 4 - 5) // 3,
-            "27 steps of 1, or 9 of 3, are possible *after* the first place, which counts, too. "
-            "(Or did you add zeros on one side only?)",
+            (28 + 4 - 5) // 2,
+            "That is how often the window can move after its first place, which counts, too. (Or "
+            "did you add zeros on one side only?)",
         ),
+        ("not rounded", (28 + 4 - 5) / 2 + 1, "A count is a whole number: half a step is none."),
+        ("not rounded, one less", (28 + 4 - 5) / 2, "A count is a whole number: round down."),
         ("no stride", 28 + 4 - 5 + 1, "That is for a stride of 1."),
-        ("side by side", 32 // 5, "The windows overlap: they move by 3, not by their own size."),
-        ("no kernel", 32 // 3, "The last windows would stick out: a place needs 5 pixels."),
+        ("neither", 28 - 5 + 1, "That is for a stride of 1, and without the border."),
+        ("side by side", 32 // 5, "The windows overlap: they move by 2, not by their own size."),
+        ("no kernel", 32 // 2, "The last windows would stick out: a place needs 5 pixels."),
+        ("every pixel", 32, "So many pixels there are. How many windows?"),
     ),
     hints=(
-        "32 pixels. The first window begins at 0, the last may begin at 27.",
-        "0, 3, 6, … up to 27.",
+        "32 pixels. The first window begins at 0; the last one has to begin at 27 or before.",
+        "0, 2, 4, … up to 26.",
     ),
 )
 
@@ -2789,6 +2830,12 @@ Number(
     mistakes=(
         ("no biases", 3 * 3 * 32 * 64, "The biases are missing, one for each kernel."),
         ("one channel", 3 * 3 * 64 + 64, "Each kernel has 32 channels, as its input has."),
+        (
+            "one channel, no biases",
+            3 * 3 * 64,
+            "Each kernel has 32 channels, as its input has. And each has a bias.",
+        ),
+        ("one kernel", 3 * 3 * 32 + 64, "That is one kernel. There are 64."),
         (
             "places",
             (3 * 3 * 32 * 64 + 64) * 121,

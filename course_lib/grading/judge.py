@@ -393,6 +393,12 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
             f"{exercise.name} is not finished: a part of it still raises NotImplementedError. "
             f"What has been reached so far: {done}.",
         )
+    if "..." in problem.line or "ellipsis" in problem.message:
+        gap = f", in its line {problem.number}: `{problem.line}`" if problem.line else ""
+        return (
+            Finding("unfinished", exercise.outputs[0], problem.line),
+            f"A gap of your {exercise.name} is still open{gap}. Every `...` has to be replaced.",
+        )
     where = f" in its line {problem.number}, `{problem.line}`" if problem.line else ""
     shapes = ", ".join(f"{n} is {s}" for n, s in problem.shapes)
     shapes = f" There, {shapes}." if shapes else ""
@@ -407,16 +413,14 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
         (None, None),
     )
     words = words or problem.message
-    says = f": {words}" if words else ""
+    says = f": {words.rstrip('.')}" if words else ""
     look = look or _HELP.get(
         problem.type, "Run your function on this case alone and look at that line."
     )
     return (
         Finding("error", exercise.outputs[0], (problem.type, problem.line)),
-        f"Your {exercise.name} raised {problem.type}{where}, called with {case}{says}.".replace(
-            "..", "."
-        )
-        + f"{shapes}{some} {look}",
+        f"Your {exercise.name} raised {problem.type}{where}, called with {case}{says}."
+        f"{shapes}{some} {look}",
     )
 
 
@@ -439,6 +443,11 @@ _HELP_BY_WORDS = {
     "The truth value of an array": (
         "an array was given where one True or False was wanted",
         "`if`, `and` and `max` take single numbers; np.where and np.maximum go entry by entry.",
+    ),
+    "shape-mismatch for sum": (
+        "the sizes along the axes that are added up differ",
+        "Print both shapes. A window that sticks out of the image is smaller than the others: are "
+        "there too many places?",
     ),
     "return arrays must be of ArrayType": (
         "np.maximum (or the like) was given three things, and takes the third for an array to "

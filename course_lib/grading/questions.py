@@ -288,7 +288,7 @@ class Number(Question):
                     str(c),
                 )
         side = "too large" if value > self.answer else "too small"
-        return self._verdict("failed", f"{value:g} is {side}.", "values", value)
+        return self._verdict("failed", f"{value:,.10g} is {side}.", "values", value)
 
 
 class Predict(Question):

@@ -10,13 +10,15 @@ class Step:
     """One line of a computation: `name` is `formula` of inputs and of steps before it.
 
     The formula's parameter names say which. why: one sentence of mathematics for whoever gets it
-    wrong. slips: {words that finish "… what comes out if": another formula}.
+    wrong. slips: {words that finish "… what comes out if": another formula}. look: what to look at,
+    where the learner has no variable of this name.
     """
 
     name: str
     formula: object
     why: str = ""
     slips: dict = field(default_factory=dict)
+    look: str = ""
 
 
 def quantities(steps, inputs, changes=None):

@@ -146,12 +146,13 @@ def _spreads(case, probe, n):
     scale = 1e-9 * max(1.0, np.abs(want).max())
     moved = (np.abs(got_after - got).reshape(len(got), -1) > scale).any(axis=1)
     must = (np.abs(want_after - want).reshape(len(want), -1) > scale).any(axis=1)
+    row = "row" if a.ndim == 2 else "sample"
     if (moved & ~must)[:-1].any():
         return (
             Finding("mixes", case.variable, n),
             (
-                f"Changing the last row of {n} changes other rows of your {case.variable} too.",
-                "Each row depends on its own row alone.",
+                f"Changing the last {row} of {n} changes other {row}s of your {case.variable} too.",
+                f"Each {row} depends on its own {row} alone.",
                 "Look for a sum, mean or maximum over the whole array.",
             ),
         )
@@ -169,9 +170,10 @@ def _spreads(case, probe, n):
         return (
             Finding("blind", case.variable, n),
             (
-                f"Changing the last row of {n} does not change that row of your {case.variable}.",
-                f"Every row of {n} must reach its row of the result.",
-                "Is that row cut off, clipped or left out?",
+                f"Changing the last {row} of {n} does not change that {row} of your "
+                f"{case.variable}.",
+                f"Every {row} of {n} must reach its {row} of the result.",
+                f"Is that {row} cut off, clipped or left out?",
             ),
         )
     return None

@@ -6,7 +6,7 @@ from course_lib.grading.expressions import close, factor_between, name_factor
 from course_lib.grading.patterns.case import common_factor, is_array
 from course_lib.grading.verdict import Finding
 
-_FACTOR_WHY = {
+FACTOR_WHY = {
     "-1": (
         "The sign is turned everywhere.",
         "Follow the minus signs through the derivation one by one.",
@@ -40,7 +40,7 @@ def factor(case):
     words = common_factor(case, lambda e: e.want)
     if words in (None, "1"):
         return None
-    why, look = _FACTOR_WHY.get(
+    why, look = FACTOR_WHY.get(
         words,
         ("Every entry is off by the same factor.", f"Where could a factor of {words} come from?"),
     )

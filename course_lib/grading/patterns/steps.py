@@ -11,6 +11,7 @@ import numpy as np
 
 from course_lib.grading.expressions import close
 from course_lib.grading.patterns.case import common_factor, is_array, listed
+from course_lib.grading.patterns.factors import FACTOR_WHY
 from course_lib.grading.steps import Step, needs_of
 from course_lib.grading.verdict import Finding
 
@@ -69,7 +70,7 @@ def _automatic(trial):
                         _cut(step.formula, n, cut),
                     )
         yield from _transformed(step)
-        yield from _along_axes(step, cases)
+        yield from _along_axes(step, cases, trial.case.exercise.axis_letters.get(step.name, ()))
         before.append(step.name)
 
 
@@ -197,19 +198,20 @@ def _kept_along(a, axis, kept):
     return out
 
 
-def _along_axes(step, cases):
+def _along_axes(step, cases, letters):
     """What can happen to an array of three axes or more along one of them, or to two of them."""
     ndim = np.ndim(cases[0][step.name])
     if ndim < 3:
         return
+    named = [f"{k} ({letters[k]})" if len(letters) == ndim else str(k) for k in range(ndim)]
     changes = {
-        words.format(n=step.name, k=k): lambda a, change=change, k=k: change(a, k)
+        words.format(n=step.name, k=named[k]): lambda a, change=change, k=k: change(a, k)
         for words, change in _AXIS_TRANSFORMS.items()
         for k in range(ndim)
     }
     for j in range(ndim):
         for k in range(j + 1, ndim):
-            pair = f"the axes {j} and {k} of {step.name}"
+            pair = f"the axes {named[j]} and {named[k]} of {step.name}"
             changes[f"{pair} are exchanged"] = lambda a, j=j, k=k: np.swapaxes(a, j, k)
             changes[f"{pair} are exchanged by a reshape, which mixes the numbers"] = (
                 lambda a, j=j, k=k: np.swapaxes(a, j, k).reshape(a.shape)
@@ -238,7 +240,7 @@ def first_wrong_step(case):
     if not case.exercise.several or not _in_steps(case):
         return None
     trial, order = _Trial(case), case.exercise.computed
-    slips = [*_foreseen(case.exercise.steps), *_automatic(trial)]
+    slips = [*_foreseen(case.exercise.steps), *_own_first(case, _automatic(trial))]
     first = _best(trial, slips, (), order[: order.index(case.variable) + 1])
     if first is None:
         return None
@@ -261,8 +263,13 @@ def other_slip(case):
     if case.exercise.several or not _in_steps(case):
         return None
     trial = _Trial(case)
-    found = _the_slip(case, trial, _automatic(trial))
+    found = _the_slip(case, trial, _own_first(case, _automatic(trial)))
     return found or _slip_and_factor(trial, _foreseen(case.exercise.steps))
+
+
+def _own_first(case, slips):
+    """Slips in the wrong quantity itself before those in what it is made of."""
+    return sorted(slips, key=lambda slip: slip.step.name != case.variable)
 
 
 def _in_steps(case):
@@ -295,7 +302,8 @@ def _slip_and_factor(trial, slips):
                     f"Your {case.variable} is {words} times what comes out if {slip.words}: two "
                     "slips in one.",
                     slip.step.why,
-                    f"Print what you have for {slip.step.name}, and work out one entry by hand.",
+                    slip.step.look
+                    or f"Print what you have for {slip.step.name}, and work out one entry by hand.",
                 ),
             )
     return None
@@ -364,19 +372,24 @@ def _words(case, first, second):
     slip, matched = first
     wrong = [n for n in case.exercise.computed if not _right_everywhere(case, n)]
     both = second is not None and set(wrong) <= second[1]
-    explained = [n for n in wrong if n in matched]
+    twice = both and second[0].words == slip.words  # the same slip, made in two places
+    explained = wrong if twice else [n for n in wrong if n in matched]
     if slip.words.startswith(f"{explained[0]} ") and slip.step.name == explained[0]:
         what = f"Your {slip.words}."
     else:
         verb = "is" if len(explained) == 1 else "are"
         what = f"Your {listed(explained)} {verb} what comes out if {slip.words}."
     left = [n for n in wrong if n not in matched]
-    if both:
+    if both and not twice:
         what += f" And {second[0].words}."
+    why = slip.step.why
+    if slip.words.endswith("divided by N"):
+        why = FACTOR_WHY["1/N"][0]
     look = f"Print what you have for {slip.step.name}, and work out one entry of it by hand."
+    look = slip.step.look or look
     if left and not both:
         look += f" {listed(left)} may be off for another reason: mend this first."
-    return Finding("step", slip.step.name, slip.words), (what, slip.step.why, look)
+    return Finding("step", slip.step.name, slip.words), (what, why, look)
 
 
 def _right_everywhere(case, name):
