@@ -27,9 +27,12 @@ def _sizes(padding=True):
         ((2, 4, 5, 3, 2, 4), 1, 0, EVEN),
         ((3, 4, 4, 2, 4, 3), 1, 0, WIDE),
         ((2, 5, 6, 1, 3, 1), 1, 0, PLAIN),
+        ((1, 3, 3, 2, 3, 4), 1, 0, "a single window"),
+        ((2, 5, 4, 1, 1, 2), 1, 0, POINT),
         ((5, 7, 9, 2, 3, 4), 2, 0, STRIDE),
         ((3, 8, 6, 2, 3, 4), 2, 0, STRIDE),
         ((2, 9, 8, 3, 2, 4), 3, 0, STRIDE),
+        ((2, 9, 11, 5, 5, 6), 4, 0, STRIDE),
     ]
     if padding:
         cases += [
@@ -38,6 +41,7 @@ def _sizes(padding=True):
             ((3, 5, 8, 2, 3, 4), 2, 1, BOTH),
             ((2, 6, 7, 3, 2, 4), 2, 1, BOTH),
             ((2, 5, 4, 3, 1, 4), 2, 1, BOTH),
+            ((2, 9, 11, 5, 5, 6), 3, 3, BOTH),
         ]
     return cases
 
@@ -56,9 +60,9 @@ def _given(args, stride, padding):
 def _forward_cases(rng):
     calls = []
     for (N, H, W, C, K, F), stride, padding, label in _sizes():
-        x, kernels = rng.normal(size=(N, H, W, C)), rng.normal(size=(K, K, C, F))
-        calls.append(Call(_given((x, kernels, rng.normal(size=F)), stride, padding), label))
-    return calls
+        args = rng.normal(size=(N, H, W, C)), rng.normal(size=(K, K, C, F)), rng.normal(size=F)
+        calls.append(Call(_given(args, stride, padding), label))
+    return calls + _one_input_new(rng, calls[0])
 
 
 def _backward_cases(rng):
@@ -68,7 +72,16 @@ def _backward_cases(rng):
         size = [_output_size(n, K, stride, padding) for n in (H, W)]
         dY = rng.normal(size=(N, *size, F))
         calls.append(Call(_given((dY, x, kernels), stride, padding), label))
-    return calls
+    return calls + _one_input_new(rng, calls[0])
+
+
+def _one_input_new(rng, call):
+    """The same call with one of its arrays replaced, each in turn: nothing may be remembered."""
+    return [
+        Call((*call.args[:k], rng.normal(size=array.shape), *call.args[k + 1 :]))
+        for k, array in enumerate(call.args)
+        if isinstance(array, np.ndarray)
+    ]
 
 
 # What slips are made of ---------------------------------------------------------------------------
@@ -117,7 +130,7 @@ _PADDING_SLIPS = {
         _zeros_around(x, 0, 0, padding, padding)
     ),
     "twice as many zeros are put around x": lambda x, padding: _zeros_around(x, 2 * padding),
-    "a border of one pixel is put around x, whatever padding says": lambda x, padding: (
+    "a border of one pixel is put around x, however large the padding is": lambda x, padding: (
         _zeros_around(x, 1 if padding else 0)
     ),
     "samples are padded as well": lambda x, padding: np.pad(
@@ -250,7 +263,7 @@ _MISREAD = {
         _misread(order)
     )
     for order in permutations((3, 4, 5))
-    if order != (3, 4, 5)
+    if order not in ((3, 4, 5), (4, 3, 5))  # the latter is a transposed kernel as well
 }
 _WINDOWS = Step(
     "windows",
@@ -260,10 +273,6 @@ _WINDOWS = Step(
     {
         words: lambda xp, W, stride, slip=slip: slip(xp, len(W), stride)
         for words, slip in _WINDOW_SLIPS.items()
-    }
-    | {
-        words: lambda xp, W, stride, change=change: change(_windows(xp, len(W), stride))
-        for words, change in _MISREAD.items()
     },
     look=_WINDOW,
 )
@@ -303,6 +312,42 @@ _KERNEL_TWISTS = {
     "only the diagonal of each kernel takes part": lambda W: W * np.eye(len(W))[:, :, None, None],
     "the weights are reshaped from (F, C, K, K), where they are stored as (K, K, C, F)": lambda W: (
         W.reshape(W.shape[3], W.shape[2], *W.shape[:2]).transpose(2, 3, 1, 0)
+    ),
+    "the weights are reshaped to (F, K*K*C) and transposed": lambda W: W.reshape(
+        W.shape[3], -1
+    ).T.reshape(W.shape),
+    **{
+        f"the weights are laid flat as {words}, and read as (ki, kj, c)": lambda W, order=order: (
+            W.transpose(*order, 3).reshape(W.shape)
+        )
+        for words, order in {
+            "(c, ki, kj)": (2, 0, 1),
+            "(kj, ki, c)": (1, 0, 2),
+            "(ki, c, kj)": (0, 2, 1),
+            "(kj, c, ki)": (1, 2, 0),
+            "(c, kj, ki)": (2, 1, 0),
+        }.items()
+    },
+    **{
+        f"the weights, flat in the order (ki, kj, c), are read as {words}": (
+            lambda W, order=order: W.reshape(*(W.shape[k] for k in order), W.shape[3]).transpose(
+                *np.argsort(order), 3
+            )
+        )
+        for words, order in {
+            "(c, ki, kj)": (2, 0, 1),
+            "(ki, c, kj)": (0, 2, 1),
+            "(kj, c, ki)": (1, 2, 0),
+        }.items()
+    },
+    "the kernels are turned by half a turn, and their channels reversed": lambda W: W[
+        ::-1, ::-1, ::-1
+    ],
+    "each output channel looks at one input channel only": lambda W: (
+        W * (np.arange(W.shape[2])[:, None] == np.arange(W.shape[3]) % W.shape[2])
+    ),
+    "loops over the kernel end one too early: range(K - 1)": lambda W: _weights_kept(
+        W, slice(0, len(W) - 1), slice(0, len(W) - 1)
     ),
     "the weights of each kernel are averaged": lambda W: np.broadcast_to(
         W.mean(axis=(0, 1)), W.shape
@@ -384,6 +429,12 @@ def _cut_to(y, fill, rows, columns):
             "One number of y is one window times one kernel, entry by entry, all channels added "
             "up, plus the bias.",
             {
+                **{
+                    words: lambda windows, weights, b, change=change: (
+                        _cross(change(windows), weights) + b
+                    )
+                    for words, change in _MISREAD.items()
+                },
                 "the bias is left out": lambda windows, weights: _cross(windows, weights),
                 "the bias is subtracted": lambda windows, weights, b: _cross(windows, weights) - b,
                 "the bias is added twice": lambda windows, weights, b: (
@@ -428,7 +479,7 @@ def _cut_to(y, fill, rows, columns):
                 "window and kernel are multiplied as matrices, and the entries added up": (
                     lambda windows, weights, b: np.einsum("nijabc,bdcf->nijf", windows, weights) + b
                 ),
-                "the distances between pixels and weights are added up": (
+                "the squared distances between pixels and weights are added up": (
                     lambda windows, weights, b: (
                         ((windows[..., None] - weights) ** 2).sum(axis=(3, 4, 5)) + b
                     )
@@ -438,6 +489,29 @@ def _cut_to(y, fill, rows, columns):
                         _cross(windows, weights).sum(axis=0, keepdims=True), len(windows), axis=0
                     )
                     + b
+                ),
+                "places beyond range(0, H - K, stride) are left at 0": (
+                    lambda windows, weights, b, xp, stride: _cut_to(
+                        _cross(windows, weights) + b,
+                        0,
+                        slice(-(-(xp.shape[1] - len(weights)) // stride), None),
+                        slice(-(-(xp.shape[2] - len(weights)) // stride), None),
+                    )
+                ),
+                "the bias is used as a factor, 1 + b": lambda windows, weights, b: (
+                    _cross(windows, weights) * (1 + b)
+                ),
+                "the rows are reshaped to (N, F, Ho, Wo), and transposed afterwards": (
+                    lambda windows, weights, b: (
+                        (y := _cross(windows, weights) + b)
+                        .reshape(y.shape[0], y.shape[3], *y.shape[1:3])
+                        .transpose(0, 2, 3, 1)
+                    )
+                ),
+                "the channels of the products are compared, and the largest taken": (
+                    lambda windows, weights, b: (
+                        np.einsum("nijabc,abcf->nijcf", windows, weights).max(axis=3) + b
+                    )
                 ),
                 "a ReLU follows": lambda windows, weights, b: np.maximum(
                     _cross(windows, weights) + b, 0
@@ -541,7 +615,7 @@ def _(x, W, b, stride=1, padding=0):
 
 @conv2d_forward.misconception(
     "window averaged",
-    "Your y averages the products over the window.",
+    "Your y averages the products over the window and its channels.",
     "The products are added up. The weights are learned, so a factor would only be in the way.",
     "Look for a mean.",
 )
@@ -714,14 +788,6 @@ def _other_orders():
                 "only the last image is taken": lambda windows: _columns(windows[-1:]),
                 "the windows stand in columns, and not in rows": lambda windows: (
                     _columns(windows).T
-                ),
-                "the array is reshaped without its axes being put in order: (c, ki, kj) read as "
-                "(ki, kj, c)": lambda windows: (
-                    windows.transpose(0, 1, 2, 5, 3, 4).reshape(windows.shape)
-                ).reshape(np.prod(windows.shape[:3]), -1),
-                "the rows come in reverse order": lambda windows: _columns(windows)[::-1],
-                "a row of zeros stands in front": lambda windows: np.pad(
-                    _columns(windows), ((1, 0), (0, 0))
                 ),
             },
         ),
@@ -986,7 +1052,9 @@ def _paired_with(windows, dY):
                     np.full(dY.shape[3], dY.sum())
                 ),
                 "the channels are added up, and the places left": lambda dY: dY.sum(axis=(0, 3)),
-                "dY counts its entries": lambda dY: np.full(dY.shape[3], dY[..., 0].size * 1.0),
+                "the entries of dY are counted, not added": lambda dY: np.full(
+                    dY.shape[3], dY[..., 0].size * 1.0
+                ),
                 **{
                     words: lambda dY, change=change: change(dY).sum(axis=(0, 1, 2))
                     for words, change in _PLACES.items()
@@ -1053,7 +1121,7 @@ def _paired_with(windows, dY):
                 "only the window's first pixel is used": lambda windows, dY: _weights(
                     np.broadcast_to(windows[:, :, :, :1, :1], windows.shape), dY
                 ),
-                "one window's own gradient is kept for each image, not added up": (
+                "each image's own gradient is kept, not added up over the images": (
                     lambda windows, dY: np.einsum("nijabc,nijf->nabcf", windows, dY)
                 ),
                 "the windows move by one place, whatever the stride": lambda xp, W, dY: _weights(
@@ -1109,7 +1177,7 @@ def _paired_with(windows, dY):
         Step(
             "dx",
             lambda dxp, x, padding: _cropped(dxp, x, padding),
-            "The border of zeros is not a part of x; what comes back to it belongs to nobody.",
+            "A pixel gets what its windows send, and no more. The border of zeros is no part of x.",
             {
                 "the border is not cut off": lambda dxp: dxp,
                 "it is stopped where x is negative, as if by a ReLU": lambda dxp, x, padding: (
@@ -1142,7 +1210,7 @@ def _paired_with(windows, dY):
                 "the border is cut off in the columns, not in the rows": lambda dxp, x, padding: (
                     dxp[:, :, padding : padding + x.shape[2]]
                 ),
-                "one pixel is cut off on each side, whatever padding says": lambda dxp, padding: (
+                "just one pixel is cut off on each side": lambda dxp, padding: (
                     dxp[:, 1:-1, 1:-1] if padding else dxp
                 ),
                 "the border is cut off twice": lambda dxp, padding: dxp[
@@ -1238,6 +1306,22 @@ def _(dY, x, W, stride=1, padding=0):
 
 
 @conv2d_backward.misconception(
+    "overwritten in dW",
+    "Your dW holds what the last place sent: `=` where `+=` belongs.",
+    "A weight is used at every place of every image, and what they send adds up.",
+    "What happens to dW in the second round of your loop?",
+)
+def _(dY, x, W, stride=1, padding=0):
+    dx, _, db = _right_backward(dY, x, W, stride, padding)
+    xp = _zeros_around(x, padding)
+    return (
+        dx,
+        _weights(_windows(xp, len(W), stride), _at_places(dY, slice(-1, None), slice(-1, None))),
+        db,
+    )
+
+
+@conv2d_backward.misconception(
     "overwritten in dx",
     "In your dx, windows overwrite each other: `=` where `+=` belongs.",
     "A pixel that several windows see gets something from each of them, and that adds up.",
@@ -1250,7 +1334,7 @@ def _(dY, x, W, stride=1, padding=0):
 
 @conv2d_backward.misconception(
     "border not cut off",
-    "Your dx still has the border of zeros around it.",
+    "Your dx still has the border of the padded images around it.",
     "A gradient has the shape of its variable, and x came without the border.",
     "Which rows and columns of dxp belong to x? Mind padding=0: x[0:-0] is empty.",
 )
@@ -1378,14 +1462,14 @@ def _pools(rng, upstream=False):
     for shape, size, label in cases:
         x = rng.normal(size=shape)
         if label == BELOW:
-            x = -1 - np.abs(x)
+            x = -1e12 * (1 + np.abs(x))  # below whatever somebody takes for "very small"
         elif label == TIES:
             x = rng.integers(-2, 2, shape) * 1.0
         N, H, W, C = shape
         s = size or 2
         args = (rng.normal(size=(N, H // s, W // s, C)), x) if upstream else (x,)
         calls.append(Call(args if size is None else (*args, size), label))
-    return calls
+    return calls + _one_input_new(rng, calls[0])
 
 
 def _pool_windows(x, size):
@@ -1539,6 +1623,15 @@ def _filled(x, size, value):
                 "the place of the winner in its window is given, and not its value": (
                     lambda windows: _flat(windows).argmax(axis=3)
                 ),
+                "the largest of each row is taken, and those are averaged": lambda windows: (
+                    windows.max(axis=4).mean(axis=3)
+                ),
+                "the largest of each column is taken, and those are averaged": lambda windows: (
+                    windows.max(axis=3).mean(axis=3)
+                ),
+                "windows reach one row and one column too far": lambda windows, x, size: _windows(
+                    _zeros_around(x, 0, 1, 0, 1, constant_values=-np.inf), size + 1, size
+                )[:, : windows.shape[1], : windows.shape[2]].max(axis=(3, 4)),
                 "only the first row of each window is looked at": lambda windows: windows[
                     :, :, :, 0
                 ].max(axis=3),
@@ -1636,7 +1729,7 @@ def _(x, size=2):
 @max_pool_forward.misconception(
     "largest size",
     "Your y takes the largest absolute value of each window.",
-    "The largest pixel is the one furthest up, not the one furthest from 0.",
+    "The largest pixel has the largest number; a positive one beats every negative one.",
     "Look for abs.",
 )
 def _(x, size=2):
@@ -1717,7 +1810,11 @@ def _any_split(inputs, name, value):
     near = np.isclose(
         (given * winners).sum(axis=(3, 4)), dY, rtol=1e-4 if single else 1e-9, atol=1e-6 * single
     )
-    sound = (tied & near & ~(given * ~winners).any(axis=(3, 4)))[:, :, :, None, None]
+    share = given * np.sign(dY)[:, :, :, None, None]
+    fair = (share >= 0).all(axis=(3, 4)) & (share <= 1.001 * np.abs(dY)[:, :, :, None, None]).all(
+        axis=(3, 4)
+    )
+    sound = (tied & near & fair & ~(given * ~winners).any(axis=(3, 4)))[:, :, :, None, None]
     first = _first(windows) * dY[:, :, :, None, None]
     settled = np.where(sound, first, given)
     out = value.astype(float)
@@ -1804,14 +1901,18 @@ def _per_window(dY, windows):
                 "rows and columns are exchanged within each window": lambda windows: _first(
                     windows
                 ).transpose(0, 1, 2, 4, 3, 5),
+                "the largest pixel of its row or of its column gets it": lambda windows: (
+                    (
+                        (windows == windows.max(axis=4, keepdims=True))
+                        | (windows == windows.max(axis=3, keepdims=True))
+                    )
+                    * 1.0
+                ),
                 "every pixel gets its share of the window's sum": lambda windows: (
                     windows / windows.sum(axis=(3, 4), keepdims=True)
                 ),
                 "the winner's own value is multiplied in": lambda windows: (
                     _first(windows) * windows
-                ),
-                "the winner's derivative is one over the number of pixels in the window": (
-                    lambda windows: _first(windows) / windows.shape[3] ** 2
                 ),
                 "the second largest pixel of each window gets it": lambda windows: _rank(
                     windows, 2
@@ -2127,6 +2228,7 @@ def _dropouts(rng):
         Call((rng.integers(-1, 2, (200, 100)) * 1.0, 0.35, Seed(5))),
         Call((rng.normal(size=(20, 10, 12, 8)), 0.5, Seed(6)), IMAGES),
         Call((rng.normal(size=(1, 3000)), 0.4, Seed(7)), FEW),
+        Call((rng.normal(size=(2000, 2)), 0.7, Seed(9)), "rows of two"),
         Call((rng.normal(size=(5, 4)), 0.0, Seed(8)), NOTHING),
     ]
 
@@ -2156,15 +2258,17 @@ def _another_rate(mask, kept, p):
 def _decided_together(mask, kept):
     """Entries that do not have a chance of their own: neighbours, or the two halves."""
     alone = kept * kept + (1 - kept) * (1 - kept)  # how many pairs agree by chance
-    for axis in range(mask.ndim):
-        if mask.shape[axis] < 2:
-            continue
-        agree = np.diff(mask.astype(int), axis=axis) == 0
-        if abs(agree.mean() - alone) > 6 * np.sqrt(1 / agree.size) + 1e-9:
-            return "together", (
-                f"decides for neighbours along axis {axis} together: {agree.mean():.0%} of them "
-                f"share a fate, {alone:.0%} are to be expected"
-            )
+    agree = {
+        axis: (np.diff(mask.astype(int), axis=axis) == 0).mean()
+        for axis in range(mask.ndim)
+        if mask.shape[axis] > 1
+    }
+    axis = max(agree, key=lambda axis: abs(agree[axis] - alone), default=0)
+    if agree and abs(agree[axis] - alone) > 6 * np.sqrt(2 / mask.size) + 1e-9:
+        return "together", (
+            f"decides for neighbours along axis {axis} together: {agree[axis]:.0%} of them share "
+            f"a fate, {alone:.0%} are to be expected"
+        )
     flat, half = mask.ravel(), mask.size // 2
     echoes = {
         "second half, read backwards,": flat[::-1][:half],
@@ -2306,7 +2410,6 @@ def _scale_of(y, x, mask, p):
 
 
 _ABOUT_Y = {
-    "scaled by 1/p": "is scaled by 1/p",
     "inverted": "keeps the entries where your mask is False, and drops the others",
     "inverted, not scaled": "keeps the entries where your mask is False, and is not scaled",
     "not dropped": "is scaled, but nothing in it is dropped",
@@ -2327,7 +2430,9 @@ def _about_y(y, x, mask, p):
     if kind == "other":
         dropped, kept = np.abs(y[~mask]).max(initial=0), mask & (np.abs(x) > 1e-3)
         own = np.mean((y != 0) == mask) if x.all() else 1
-        if dropped > 1e-9 and x.all() and abs((y != 0).mean() - mask.mean()) < 0.02 and own < 0.9:
+        if np.isnan(y[~mask]).any():
+            what = "is nan where your mask is False, and must be 0 there"
+        elif dropped > 1e-9 and x.all() and abs((y != 0).mean() - mask.mean()) < 0.02 and own < 0.9:
             what = "belongs to another mask than the one that you return (drawn twice?)"
         elif not np.any(y % 1):
             what = "has lost everything after the decimal point"
@@ -2339,7 +2444,7 @@ def _about_y(y, x, mask, p):
                 what = f"is x times {ratios[0]:.6g} at the kept places; for p = {p} it must be "
                 what += f"{1 / (1 - p):.6g}"
     if kind in {m.id for m in dropout_forward.misconceptions}:
-        return f"Your y {what}."
+        return ""  # the mistake has words of its own
     return (
         f"Your y {what}. A kept entry is divided by 1 - p, a dropped one is 0, so that the mean "
         "stays where it was. Follow one kept and one dropped entry through your code."
@@ -2400,7 +2505,9 @@ def _inverted(probe, outcome):
     y, mask = values[:2]
     if y.shape != x.shape or mask.shape != x.shape or mask.dtype != bool:
         return False
-    return _kept_oddly(~mask, p) is None and agrees_with(y, _ways(x, mask, p)["inverted"])
+    ways = _ways(x, mask, p)
+    kept = agrees_with(y, ways["inverted"]) or agrees_with(y, ways["inverted, not scaled"])
+    return _kept_oddly(~mask, p) is None and kept
 
 
 @exercise(
@@ -2430,7 +2537,8 @@ def dropout_forward(x, p, rng):
 @dropout_forward.misconception(
     "not scaled",
     "Your y drops entries, but leaves the others as they are.",
-    "With a share p gone, sums shrink by 1 - p. Dividing by 1 - p keeps the expected value where "
+    "With a share p gone, sums shrink to 1 - p of what they were. Dividing by 1 - p keeps the "
+    "expected value where "
     "it was, so that nothing has to change when dropout is switched off.",
     "What is the mean of y for x = 1 everywhere?",
     symptom=_dropout_symptom("not scaled"),
@@ -2480,7 +2588,7 @@ def _(x, p, rng):
     "scaled by 1/p",
     "Your y divides the kept entries by p.",
     "A share of 1 - p is kept, so that is what brings the sum back to where it was.",
-    "For p = 0.2, by how much do sums shrink?",
+    "For p = 0.2, what share of the sum is left?",
     symptom=_dropout_symptom("scaled by 1/p"),
 )
 def _(x, p, rng):
@@ -2517,6 +2625,8 @@ def _dropped(rng):
         ((1, 7), 0.4, "a single row"),
         ((2, 3, 4, 5), 0.25, IMAGES),
         ((5, 3), 0.0, NOTHING),
+        ((5, 6), 0.9, ""),
+        ((7,), 0.35, "a single axis"),
         ((6, 4), 0.6, "a mask that keeps everything"),
         ((6, 4), 0.6, "a mask that drops everything"),
     ]
@@ -2556,9 +2666,12 @@ def _dropped(rng):
                 "the 1/(1 - p) is missing": lambda mask: mask * 1.0,
                 "the kept entries are multiplied by 1 - p": lambda mask, p: mask * (1 - p),
                 "the kept entries are divided by p": lambda mask, p: mask / p,
+                "the kept entries are divided by p, where it is not 0": lambda mask, p: (
+                    mask / p if p else mask * 1.0
+                ),
                 "the kept entries are multiplied by p": lambda mask, p: mask * p,
                 "the scale is applied twice": lambda mask, p: mask / (1 - p) ** 2,
-                "the square root of 1 - p is divided by": lambda mask, p: mask / np.sqrt(1 - p),
+                "it is divided by the square root of 1 - p": lambda mask, p: mask / np.sqrt(1 - p),
                 "the brackets are missing: mask / 1 - p": lambda mask, p: mask / 1 - p,
                 "units that are kept in any row count as kept": lambda mask, p: (
                     np.broadcast_to(mask.any(axis=0), mask.shape) / (1 - p)
@@ -2579,7 +2692,19 @@ def _dropped(rng):
             },
             look="Print what you multiply one kept and one dropped entry by.",
         ),
-        Step("dx", lambda dY, factor: dY * factor, "The same factor, going back."),
+        Step(
+            "dx",
+            lambda dY, factor: dY * factor,
+            "The same factor, going back.",
+            {
+                "only the kept entries come back, in one row": lambda dY, factor: (dY * factor)[
+                    factor > 0
+                ],
+                "dY is divided by the number of rows as well": lambda dY, factor: (
+                    dY * factor / len(dY)
+                ),
+            },
+        ),
     ),
 )
 def dropout_backward(dY, mask, p):
@@ -2759,7 +2884,7 @@ Number(
     ),
 )
 
-_x, _w, _dy = np.array([1.0, 2, 3, 4]), np.array([10.0, 1]), np.array([1.0, -2, 3])
+_x, _w, _dy = np.array([1.0, 2, 3, 4]), np.array([10.0, 1]), np.array([1.0, -1, 2])
 _dw = np.array([_x[:3] @ _dy, _x[1:] @ _dy])
 
 Matrix(
@@ -2767,7 +2892,7 @@ Matrix(
     title="One weight, three places",
     prompt="A row of four pixels, x = (1, 2, 3, 4), and a kernel of two weights, (w0, w1). It fits "
     "at three places: y0 = 1 w0 + 2 w1, y1 = 2 w0 + 3 w1, y2 = 3 w0 + 4 w1. The upstream gradient "
-    "is dY = (1, -2, 3). What are dL/dw0 and dL/dw1?",
+    "is dY = (1, -1, 2). What are dL/dw0 and dL/dw1?",
     answer=_dw,
     columns=("dw0", "dw1"),
     mistakes=(
@@ -2786,7 +2911,7 @@ Matrix(
         ),
         ("upstream alone", np.full(2, _dy.sum()), "That is the sum of dY: the pixels are missing."),
     ),
-    hints=("dL/dw0 = 1 * 1 + 2 * (-2) + …", "w1 met the pixels 2, 3 and 4."),
+    hints=("dL/dw0 = 1 * 1 + 2 * (-1) + …", "w1 met the pixels 2, 3 and 4."),
 )
 
 
@@ -2835,7 +2960,7 @@ Number(
             3 * 3 * 64,
             "Each kernel has 32 channels, as its input has. And each has a bias.",
         ),
-        ("one kernel", 3 * 3 * 32 + 64, "That is one kernel. There are 64."),
+        ("one kernel", 3 * 3 * 32 + 1, "That is one kernel with its bias. There are 64."),
         (
             "places",
             (3 * 3 * 32 * 64 + 64) * 121,

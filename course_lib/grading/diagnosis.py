@@ -24,6 +24,7 @@ from course_lib.grading.patterns.parts import (
     not_finite,
     right_but_for_cases,
     right_but_for_entries,
+    right_for_some_numbers,
     right_from_the_start,
 )
 from course_lib.grading.patterns.quantities import local_derivative, made_of
@@ -33,6 +34,7 @@ from course_lib.grading.patterns.results import (
     first_time_only,
     odd_results,
     own_explanation,
+    shared_memory,
     unsteady,
     wrong_and_changed,
     wrong_number_of_members,
@@ -74,6 +76,7 @@ def _in_number(variable, found):
     if not re.search(r"\w[^s]s$", variable or "") or variable.startswith("d"):  # dlogits is one
         return found
     finding, (what, *rest) = found
+    what = what.replace("stays as it is", "stays as they are")
     said = re.sub(
         rf"([Yy]our {variable}) (\w+)",
         lambda m: f"{m[1]} {_PLURAL.get(m[2], m[2].removesuffix('s'))}",
@@ -95,7 +98,7 @@ def plain_words(case):
     e = min(wrong, key=lambda e: e.want.size + size_of(e.inputs))
     v = case.variable
     what = f"Your {v} has the right shape but other values."
-    if e.want.size == 1:
+    if e.want.size == 1 and show(e.got) != show(e.want):
         what = f"Your {v} is {show(e.got)} where {show(e.want)} is right."
     return (
         Finding("values", v),
@@ -114,7 +117,8 @@ def _shown(e):
     off = np.abs(np.asarray(e.got, float) - np.asarray(e.want, float))
     i = np.unravel_index(int(np.argmax(np.nan_to_num(off, nan=np.inf))), off.shape)
     place = ", ".join(map(str, i))
-    return f"at [{place}] {e.got[i]:.6g}, and {e.want[i]:.6g} is right"
+    digits = 6 if f"{e.got[i]:.6g}" != f"{e.want[i]:.6g}" else 15
+    return f"at [{place}] {e.got[i]:.{digits}g}, and {e.want[i]:.{digits}g} is right"
 
 
 PATTERNS = (
@@ -124,12 +128,14 @@ PATTERNS = (
     booleans,
     changed_inputs,
     first_time_only,
+    shared_memory,
     unsteady,
     zero_or_constant,
     own_explanation,
     foreseen_slip,
     updated_parameter,
     first_wrong_step,
+    right_for_some_numbers,
     shape,
     right_but_for_cases,
     factor,

@@ -15,6 +15,7 @@ from course_lib.grading import diagnosis
 from course_lib.grading.exercise import DEFAULT_SEED
 from course_lib.grading.outcomes import Odd, agrees, run, same_outcome
 from course_lib.grading.patterns.case import Case, listed
+from course_lib.grading.patterns.results import overwritten
 from course_lib.grading.probes import Call, Script, describe, inputs_of, size_of
 from course_lib.grading.verdict import Example, Finding, Verdict
 from course_lib.grading.watchdog import Escaped, Stuck, TooSlow, run_within
@@ -220,7 +221,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         if _made(exercise, m, prepared, outcomes):
             what = m.message
             if m.symptom and own:
-                what = f"{own[1]} {m.message}"
+                what = f"{own[1]} {m.message}".strip()
             elif not m.why:
                 what = f"{_difference(exercise, outcomes, wanted)} {m.what}"
             finding = Finding(
@@ -272,7 +273,7 @@ def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed, deadline):
             continue
         if time.monotonic() > deadline - 0.5 * exercise.seconds:
             return None
-        aside = f" (Leaving aside {label}.)"
+        aside = f" (With {label} it goes wrong, too, perhaps for another reason.)"
         for m in exercise.misconceptions:
             if m.symptom is None and m.why and _made(exercise, m, prepared, outcomes, kept):
                 finding = Finding("misconception", exercise.outputs[0], m.id)
@@ -289,6 +290,9 @@ def _refusal(exercise, probe, outcome, want):
         said = exercise.accept(probe, outcome)
         if said is True and outcome.changed:
             return _input_changed(exercise, outcome)
+        if said is True and outcome.shared:
+            finding, sentences = overwritten(outcome.shared)
+            return finding, " ".join(sentences)
         if said is True:
             return ACCEPTED
         if said is not None:
@@ -407,7 +411,8 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
     fine = {p.label for p, o in zip(probes, outcomes, strict=True) if not o.problem}
     some = ""
     if fine and "" not in labels and not labels & fine:
-        some = f" Of the cases tried, it happens only with {' and '.join(sorted(labels))}."
+        plain = sorted(w for w in labels if not any(w != o and w.startswith(o) for o in labels))
+        some = f" Of the cases tried, it happens only with {listed(plain)}."
     words, look = next(
         (w for start, w in _HELP_BY_WORDS.items() if problem.message.startswith(start)),
         (None, None),

@@ -16,6 +16,7 @@ import numpy as np
 
 from course_lib.grading.probes import Call, inputs_of, realize
 
+LONGEST = 5_000_000  # entries of nested lists; turning them into an array cannot be interrupted
 MOST_AXES = 8  # no exercise has more than four; NumPy's iterators stop at 32
 
 
@@ -52,12 +53,14 @@ class Outcome:
     """All that one probe brought to light.
 
     changed: names of the inputs that were changed. still: names of the generators that stand where
-    they stood, so that the next call would draw the same numbers again.
+    they stood, so that the next call would draw the same numbers again. shared: names of results
+    that lie in the memory of an earlier call's results.
     """
 
     records: list = field(default_factory=list)
     changed: tuple = ()
     still: tuple = ()
+    shared: tuple = ()
     problem: Problem | None = None
 
 
@@ -90,6 +93,8 @@ def plain_array(value):
         if np.any(np.ma.getmaskarray(value)):
             return Odd("masked", "an array with masked entries")
         value = np.ma.getdata(value)
+    if kind in (list, tuple) and _length(value) > LONGEST:
+        return Odd("too large", "a list that is far too long")
     try:
         array = np.array(value, copy=True, subok=False)
     except MemoryError:
@@ -107,6 +112,15 @@ def plain_array(value):
             return Odd("complex", "complex numbers")
         array = array.real.copy()
     return array
+
+
+def _length(value):
+    """About how many entries nested lists have, from the first one on each level."""
+    n = 1
+    while type(value) in (list, tuple) and value:
+        n *= len(value)
+        value = value[0]
+    return n
 
 
 def _from_objects(array, value):
@@ -278,6 +292,22 @@ def _run_call(probe, attempt, exercise, outcome):
     if probe.again:
         again = attempt(*realize(probe.args))
         outcome.records += _records(again, exercise, again=True)
+        outcome.shared = _shared(value, again, exercise)
+
+
+def _shared(value, again, exercise):
+    """Names of the results of two calls that lie in the same memory."""
+    pairs = [(exercise.outputs[0], value, again)]
+    if exercise.several and not exercise.sequence:
+        members = _members(value), _members(again)
+        if None in members or {len(m) for m in members} != {len(exercise.outputs)}:
+            return ()
+        pairs = zip(exercise.outputs, *members, strict=True)
+    return tuple(
+        name
+        for name, one, other in pairs
+        if type(one) is type(other) is np.ndarray and np.may_share_memory(one, other)
+    )
 
 
 def _run_script(probe, attempt, exercise, outcome):
@@ -340,7 +370,9 @@ def same_outcome(one, other, exercise):
         return False
     if one.problem and one.problem.type != other.problem.type:
         return False
-    if set(one.changed) != set(other.changed) or len(one.records) != len(other.records):
+    if set(one.changed) != set(other.changed) or one.shared != other.shared:
+        return False
+    if len(one.records) != len(other.records):
         return False
     pairs = itertools.zip_longest(one.records, other.records)
     return all(

@@ -25,9 +25,14 @@ def quantities(steps, inputs, changes=None):
     """Every quantity by name: the inputs, and each step in order, some by another formula."""
     known = dict(inputs)
     for step in steps:
-        formula = (changes or {}).get(step.name, step.formula)
-        known[step.name] = formula(**{n: known[n] for n in needs_of(formula)})
+        known[step.name] = quantity(step, known, changes)
     return known
+
+
+def quantity(step, known, changes=None):
+    """What a step makes of the quantities that are known by then."""
+    formula = (changes or {}).get(step.name, step.formula)
+    return formula(**{n: known[n] for n in needs_of(formula)})
 
 
 def needs_of(formula):

@@ -151,10 +151,13 @@ class Case:
         """Every quantity of the exercise's steps, some of them by another formula."""
         inputs = self.exercise.defaults | entry.inputs
         known = quantities(self.exercise.steps, inputs, changes)
-        if self.exercise.canonical:
-            for name in self.exercise.outputs:
-                known[name] = self.exercise.canonical(inputs, name, np.asarray(known[name]))
-        return known
+        return known | {n: self.settled(entry, n, known[n]) for n in self.exercise.outputs}
+
+    def settled(self, entry, name, value):
+        """A played output, with the one value in place of several right ones."""
+        canonical = self.exercise.canonical
+        inputs = self.exercise.defaults | entry.inputs
+        return canonical(inputs, name, np.asarray(value)) if canonical else value
 
 
 def is_array(entry):

@@ -5,6 +5,7 @@ import numpy as np
 from course_lib.grading.expressions import broadcasts_to, close, factor_between
 from course_lib.grading.patterns.case import (
     is_array,
+    listed,
     matches,
     numeric,
     show_inputs,
@@ -82,7 +83,11 @@ def _where(case):
         a = case.leaves(e).get(name) if name != case.variable else e.want
         return np.broadcast_to(a, e.want.shape) if broadcasts_to(a, e.want.shape) else None
 
-    names = [n for n, a in case.leaves(case.entries[0]).items() if np.ndim(a) or numeric(a)]
+    names = [
+        n
+        for n, a in case.leaves(case.entries[0]).items()
+        if np.ndim(a) or (numeric(a) and not isinstance(a, int))
+    ]
     own = (
         [case.variable] if any(e.want.ndim for e in case.entries) else []
     )  # single numbers: chance
@@ -142,6 +147,54 @@ def right_but_for_cases(case):
             "Try that case on its own and print what comes out on the way.",
         ),
     )
+
+
+def right_for_some_numbers(case):
+    """Right and wrong cases told apart by a whole number among the inputs: a size, a stride."""
+    exercise = case.exercise
+    if exercise.is_class or not any(
+        isinstance(v, np.ndarray) for v in case.entries[0].inputs.values()
+    ):
+        return None
+    good = [
+        not o.problem
+        and not o.changed
+        and all(case.agrees(g.value, r.value) for g, r in zip(o.records, w.records, strict=False))
+        for o, w in zip(case.outcomes, case.wanted, strict=True)
+    ]
+    if sum(good) < 2 or all(good):
+        return None
+    given = [dict(zip(exercise.parameters(), p.args, strict=False)) for p in case.probes]
+    for n, default in exercise.defaults.items():
+        left_out = [n not in inputs for inputs in given]
+        if not any(g == gone for g, gone in zip(good, left_out, strict=True)):
+            return (
+                Finding("default", case.variable, n),
+                (
+                    f"Your {case.variable} is right where {n} is given, and wrong where it is left "
+                    "out.",
+                    f"Then {n} is meant to be {default}.",
+                    "Compare the first line of your function with the starter's.",
+                ),
+            )
+    for n in exercise.parameters():
+        values = [inputs.get(n, exercise.defaults.get(n)) for inputs in given]
+        if any(type(v) is not int for v in values):
+            continue
+        right = {v for v, g in zip(values, good, strict=True) if g}
+        wrong = {v for v, g in zip(values, good, strict=True) if not g}
+        if right and wrong and not right & wrong:
+            these, those = (listed(list(map(str, sorted(s)))) for s in (right, wrong))
+            return (
+                Finding("numbers", case.variable, (n, tuple(sorted(right)), tuple(sorted(wrong)))),
+                (
+                    f"Your {case.variable} is right for {n} = {these}, and wrong for {n} = "
+                    f"{those}.",
+                    "",
+                    f"Where does {n} enter, and where does a fixed number stand in its place?",
+                ),
+            )
+    return None
 
 
 def right_from_the_start(case):

@@ -89,7 +89,8 @@ def unsteady(case):
                     (
                         f"Two calls with the same inputs give a different {one.name}.",
                         "The result may depend on the arguments alone.",
-                        "Where does chance enter, or something that is kept between calls?",
+                        "Where does chance enter, something kept between calls, or an array that "
+                        "is never filled (np.empty)?",
                     ),
                 )
     return None
@@ -143,6 +144,26 @@ def first_calls_right(case):
             )
         )
         for o, w in zip(case.outcomes, case.wanted, strict=True)
+    )
+
+
+def shared_memory(case):
+    """Right results that the next call overwrites."""
+    names = sorted({n for o in case.outcomes for n in o.shared})
+    return overwritten(names) if names and first_calls_right(case) else None
+
+
+def overwritten(names):
+    """(Finding, sentences) for results of two calls that lie in the same memory."""
+    it = "are" if len(names) > 1 else "is"
+    return (
+        Finding("shared memory", listed(names)),
+        (
+            f"What comes back is right, but {listed(names)} of two calls {it} one and the same "
+            "array.",
+            "Whoever keeps the first result finds it overwritten by the second.",
+            "Make a new array in every call; look for one that is made outside the function.",
+        ),
     )
 
 

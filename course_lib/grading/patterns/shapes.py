@@ -42,6 +42,26 @@ def shape(case):
         )
     ways = [
         (
+            "several",
+            lambda g, w: g.ndim == w.ndim + 1 and len(g) > 1 and close(g[0], w),
+            "comes with something else: one array was wanted, and the first of what you return is "
+            "right",
+            "",
+            "What stands after return?",
+        ),
+        (
+            "lacks an axis",
+            lambda g, w: (
+                g.ndim <= w.ndim
+                and g.size == w.size
+                and close(g.ravel(), w.ravel())
+                and np.squeeze(w).shape == np.squeeze(g).shape
+            ),
+            "holds the right numbers, but lost an axis of length 1",
+            shape_rule(case.variable),
+            "Look for squeeze, or an index such as [0].",
+        ),
+        (
             "extra axis",
             lambda g, w: g.size == w.size and close(np.squeeze(g), np.squeeze(w)),
             "holds the right numbers in the wrong shape",

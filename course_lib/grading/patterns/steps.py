@@ -12,7 +12,7 @@ import numpy as np
 from course_lib.grading.expressions import close
 from course_lib.grading.patterns.case import common_factor, is_array, listed
 from course_lib.grading.patterns.factors import FACTOR_WHY
-from course_lib.grading.steps import Step, needs_of
+from course_lib.grading.steps import Step, needs_of, quantity
 from course_lib.grading.verdict import Finding
 
 
@@ -69,7 +69,8 @@ def _automatic(trial):
                         f"only the {which} row of {n} takes part in {step.name}",
                         _cut(step.formula, n, cut),
                     )
-        yield from _transformed(step)
+        if np.ndim(cases[0][step.name]) < 3:
+            yield from _transformed(step)
         yield from _along_axes(step, cases, trial.case.exercise.axis_letters.get(step.name, ()))
         before.append(step.name)
 
@@ -341,23 +342,36 @@ def _explained(trial, slips, upto):
     for k in trial.places:
         changes = {s.step.name: _formula(s, trial.symbols, k) for s in slips}
         try:
-            played = trial.case.steps(trial.case.entries[k], changes)
+            for name, played in _played(trial, k, changes):
+                got = trial.results[k].get(name)
+                if not (
+                    isinstance(got, np.ndarray)
+                    and close(np.asarray(got, float), np.asarray(played, float))
+                ):
+                    matched.discard(name)
+                    if name in upto:
+                        return None
+                if name == upto[-1]:
+                    right = np.asarray(trial.known[k][name], float)
+                    differs = differs or not close(np.asarray(played, float), right)
         except (ValueError, TypeError, IndexError, ArithmeticError):
             return None
-        for name in trial.order:
-            got = trial.results[k].get(name)
-            if not (
-                isinstance(got, np.ndarray)
-                and close(np.asarray(got, float), np.asarray(played[name], float))
-            ):
-                matched.discard(name)
-        if not matched.issuperset(upto):
-            return None
-        right = trial.known[k][upto[-1]]
-        differs = differs or not close(
-            np.asarray(played[upto[-1]], float), np.asarray(right, float)
-        )
     return matched if differs else None
+
+
+def _played(trial, k, changes):
+    """(output, its value) one after the other; what comes before the changes is known already."""
+    case, steps = trial.case, trial.case.exercise.steps
+    known, begun = dict(trial.known[k]), False
+    for step in steps:
+        begun = begun or step.name in changes
+        if begun:
+            known[step.name] = quantity(step, known, changes)
+        if step.name in trial.order:
+            value = known[step.name]
+            if begun:
+                value = case.settled(case.entries[k], step.name, value)
+            yield step.name, value
 
 
 def _formula(slip, symbols, k):
@@ -374,15 +388,12 @@ def _words(case, first, second):
     both = second is not None and set(wrong) <= second[1]
     twice = both and second[0].words == slip.words  # the same slip, made in two places
     explained = wrong if twice else [n for n in wrong if n in matched]
-    if slip.words.startswith(f"{explained[0]} ") and slip.step.name == explained[0]:
-        what = f"Your {slip.words}."
-    else:
-        verb = "is" if len(explained) == 1 else "are"
-        what = f"Your {listed(explained)} {verb} what comes out if {slip.words}."
     left = [n for n in wrong if n not in matched]
+    what = f"Your {_said(slip, explained)}."
     if both and not twice:
-        what += f" And {second[0].words}."
-    why = slip.step.why
+        what += f" And {_said(second[0], left)}."
+    foreseen = slip.words in slip.step.slips
+    why = slip.step.why if foreseen or slip.step.name == explained[0] else ""
     if slip.words.endswith("divided by N"):
         why = FACTOR_WHY["1/N"][0]
     look = f"Print what you have for {slip.step.name}, and work out one entry of it by hand."
@@ -390,6 +401,13 @@ def _words(case, first, second):
     if left and not both:
         look += f" {listed(left)} may be off for another reason: mend this first."
     return Finding("step", slip.step.name, slip.words), (what, why, look)
+
+
+def _said(slip, names):
+    if slip.words.startswith(f"{names[0]} ") and slip.step.name == names[0]:
+        return slip.words
+    verb = "is" if len(names) == 1 else "are"
+    return f"{listed(names)} {verb} what comes out if {slip.words}"
 
 
 def _right_everywhere(case, name):
