@@ -1,66 +1,74 @@
 """What the backward pass costs beside the forward pass: `python benchmarks/cost_of_backward.py`.
 
-Counts the multiply-adds of both from the shapes of the layers, and times both, in turn, step by
-step. The table is printed and written to results/cost_of_backward.txt.
+Counts the multiply-adds of both by walking the layers, and times both, in turn, step by step; also
+with the gradient of the network's input, which training leaves out. The table is printed and
+written to results/cost_of_backward.txt.
 """
 
 import argparse
 import time
-from pathlib import Path
 
 import numpy as np
+from comparison import add_folder, cut, publish, quartiles
 from machine import describe, threads_limited
+from networks import cnn, mlp
 from tqdm import tqdm
 
-from course_lib import CrossEntropy, Linear, ReLU, Sequential, load_mnist
+from course_lib import Conv2D, CrossEntropy, Dropout, Flatten, Linear, MaxPool, ReLU, load_mnist
 
-NETWORKS = ((784, 128, 10), (784, 512, 512, 10))
 WARM_UP = 20
+UNCOUNTED = (ReLU, MaxPool, Flatten, Dropout)
 
 
-def network(sizes, rng):
-    """Linear layers of these sizes with ReLU between them."""
-    layers = []
-    for shape in zip(sizes, sizes[1:], strict=False):
-        layers += [Linear(*shape, rng), ReLU()]
-    return Sequential(*layers[:-1])
-
-
-def multiply_adds(model, input_gradient=False):
+def multiply_adds(model, image, input_gradient=False):
     """(forward, backward) multiply-adds of a Sequential for one sample.
 
-    X @ W, X.T @ dY and dY @ W.T take one for each weight and sample. The gradient of the model's
-    input is counted only if asked for, as in `Sequential.backward`. Biases and ReLU are left out:
-    their work grows with the width, that of the products with its square.
+    image: one input, without the axis of the batch. Only those of products with weights count:
+    X @ W, X.T @ dY and dY @ W.T take one for each weight, a convolution's at each position of the
+    output. The gradient of the model's input is counted only if asked for, as in
+    `Sequential.backward`. Biases, ReLU, pooling and dropout are left out: they take a few
+    operations per entry, a product hundreds.
     Raises TypeError for layers that it cannot count.
     """
     forward = backward = 0
+    x = np.asarray(image)[np.newaxis]
     for layer in model.layers:
-        if isinstance(layer, Linear):
-            forward += layer.W.size
-            backward += layer.W.size  # dW
+        x = layer.forward(x)
+        if isinstance(layer, (Linear, Conv2D)):
+            positions = x.size // x.shape[-1]  # 1 for Linear
+            forward += layer.W.size * positions
+            backward += layer.W.size * positions  # dW
             if layer is not model.layers[0] or input_gradient:
-                backward += layer.W.size  # dX
-        elif not isinstance(layer, ReLU):
-            raise TypeError(f"cannot count {type(layer).__name__}, expected Linear or ReLU")
+                backward += layer.W.size * positions  # dX
+        elif not isinstance(layer, UNCOUNTED):
+            raise TypeError(
+                f"cannot count {type(layer).__name__}, expected Linear, Conv2D or one of "
+                + ", ".join(kind.__name__ for kind in UNCOUNTED)
+            )
     return forward, backward
 
 
 def measure(model, batches, steps):
-    """Seconds of every forward and of the backward that followed it: arrays (steps,)."""
+    """Seconds of each forward, the backward after it, and that with the input's gradient.
+
+    Returns an array (3, steps). Forward and backward run twice in a step, the second time with the
+    gradient of the input.
+    """
     loss_fn = CrossEntropy()
-    seconds = np.empty((2, WARM_UP + steps))
+    seconds = np.empty((3, WARM_UP + steps))
     for step in range(WARM_UP + steps):
         x, labels = batches[step % len(batches)]
-        begin = time.perf_counter()
-        logits = model.forward(x)
-        middle = time.perf_counter()
-        dlogits = loss_fn(logits, labels).gradient
-        model.zero_grad()
-        resume = time.perf_counter()
-        model.backward(dlogits)
-        end = time.perf_counter()
-        seconds[:, step] = middle - begin, end - resume
+        for row, input_gradient in ((1, False), (2, True)):
+            begin = time.perf_counter()
+            logits = model.forward(x)
+            middle = time.perf_counter()
+            dlogits = loss_fn(logits, labels).gradient
+            model.zero_grad()
+            resume = time.perf_counter()
+            model.backward(dlogits, input_gradient)
+            seconds[row, step] = time.perf_counter() - resume
+            if not input_gradient:
+                seconds[0, step] = middle - begin
     return seconds[:, WARM_UP:]
 
 
@@ -69,43 +77,47 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--to", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--steps", type=int, default=1000, help="a tenth of it for the CNN")
+    add_folder(parser)
     options = parser.parse_args(arguments)
 
     rng = np.random.default_rng(0)
-    data = load_mnist(train=12_800, test=1)
+    data = load_mnist(train=12_800, test=1, flatten=False)
+    flat = data.x_train.reshape(len(data.x_train), -1)
+    networks = {
+        "784-128-10": (mlp((784, 128, 10), rng), flat, options.steps),
+        "784-512-512-10": (mlp((784, 512, 512, 10), rng), flat, options.steps),
+        "CNN (chapter 05)": (cnn(rng), data.x_train, -(-options.steps // 10)),
+    }
+    cnn_steps = networks["CNN (chapter 05)"][2]
     lines = [
-        "Backward pass over forward pass, without the gradient of the network's input.",
-        "Multiply-adds per sample are counted from the shapes. Times are medians over",
-        f"{options.steps} steps in float32 (threads: {options.threads}); in brackets the quartiles",
-        "of the ratio step by step. Time also goes into what is not counted: biases, ReLU,",
-        "adding to the gradients.",
+        "Backward pass over forward pass, without the gradient of the network's input (dX).",
+        "Multiply-adds per sample are counted layer by layer. Times are medians over",
+        f"{options.steps} steps ({cnn_steps} for the CNN) in float32 (threads: {options.threads});",
+        "in brackets the quartiles of the ratio step by step. Time also goes into what is not",
+        "counted: biases, ReLU, pooling, gathering windows, adding to the gradients. Saved: the",
+        "share of a backward pass with dX that goes when dX is left out, counted, then measured.",
         "",
-        f"{'':15} {'multiply-adds':>28} {'':6} {'microseconds':>19}",
-        f"{'network':15} {'forward':>9} {'backward':>9} {'ratio':>8} {'batch':>6} "
-        f"{'forward':>9} {'backward':>9}  {'ratio':>18}",
+        f"{'':16} {'multiply-adds':>37} {'':6} {'microseconds':>19}",
+        f"{'network':16} {'forward':>10} {'backward':>10} {'ratio':>8} {'saved':>6} {'batch':>6} "
+        f"{'forward':>9} {'backward':>9}  {'ratio':>18} {'with dX':>10} {'saved':>6}",
     ]
-    for sizes in NETWORKS:
-        model = network(sizes, rng)
-        forward, backward = multiply_adds(model)
+    for name, (model, x, steps) in networks.items():
+        forward, backward = multiply_adds(model, x[0])
+        _, with_dx = multiply_adds(model, x[0], input_gradient=True)
         for size in tqdm(options.batch_sizes, leave=False, disable=None):
-            starts = range(0, len(data.x_train) - size + 1, size)
-            batches = [(data.x_train[i : i + size], data.y_train[i : i + size]) for i in starts]
             with threads_limited(options.threads):
-                seconds = measure(model, batches, options.steps)
+                seconds = measure(model, cut(x, data.y_train, size), steps)
             times = np.median(seconds, axis=1)
-            low, high = np.quantile(seconds[1] / seconds[0], [0.25, 0.75])
+            low, _, high = quartiles(seconds[1] / seconds[0])
             lines.append(
-                f"{'-'.join(map(str, sizes)):15} {forward:9,} {backward:9,} "
-                f"{backward / forward:8.2f} {size:6} {1e6 * times[0]:9.0f} {1e6 * times[1]:9.0f}  "
-                f"{times[1] / times[0]:5.2f} [{low:.2f}, {high:.2f}]"
+                f"{name:16} {forward:10,} {backward:10,} {backward / forward:8.2f} "
+                f"{1 - backward / with_dx:6.0%} {size:6} "
+                f"{1e6 * times[0]:9.0f} {1e6 * times[1]:9.0f}  "
+                f"{times[1] / times[0]:5.2f} [{low:.2f}, {high:.2f}] "
+                f"{1e6 * times[2]:10.0f} {1 - times[1] / times[2]:6.0%}"
             )
-
-    text = "\n".join([*lines, "", describe("numpy")])
-    print(text)
-    options.to.mkdir(parents=True, exist_ok=True)
-    (options.to / "cost_of_backward.txt").write_text(text + "\n", encoding="utf-8")
+    publish("\n".join([*lines, "", describe("numpy")]), options.to, "cost_of_backward")
 
 
 if __name__ == "__main__":

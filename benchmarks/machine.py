@@ -1,6 +1,5 @@
-"""What a measurement was made on, in words, and how many threads may compute meanwhile."""
+"""What a measurement was made on, how many threads may compute meanwhile, and memory in use."""
 
-import os
 import platform
 import sys
 from contextlib import contextmanager
@@ -9,12 +8,8 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+from course_lib import pieces
+from course_lib.pieces import cores
 
 
 def describe(*packages: str) -> str:
@@ -36,10 +31,10 @@ def describe(*packages: str) -> str:
 
 @contextmanager
 def threads_limited(threads: int):
-    """At most `threads` threads for BLAS, OpenMP and PyTorch, as far as they are loaded by now."""
+    """`threads` threads for course_lib, BLAS, OpenMP and PyTorch, as far as loaded by now."""
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch else None
-    with threadpool_limits(threads):
+    with threadpool_limits(threads), pieces.threads(threads):
         if torch:
             torch.set_num_threads(threads)  # its matrix products are in MKL, which it alone sees
         try:
@@ -47,6 +42,20 @@ def threads_limited(threads: int):
         finally:
             if torch:
                 torch.set_num_threads(before)
+
+
+def peak_memory() -> int | None:
+    """Bytes of memory that this process had in use at most since it began; None where unknown."""
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux, where `resource` would count the parent's peak too
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return 1024 * int(lines["VmHWM"].removesuffix("kB"))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _processor() -> str:

@@ -9,10 +9,12 @@ Layers start in training mode. `model.eval()` makes Dropout pass everything on, 
 `model.train()` goes back.
 """
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 
+from . import pieces
 from .functional import (
     average_pool_backward,
     average_pool_forward,
@@ -42,6 +44,7 @@ from .functional._checks import (
     require_generator,
     require_integer,
     require_probability,
+    require_same_shape,
 )
 from .initializers import he_normal, zeros
 
@@ -142,20 +145,26 @@ class Output(np.ndarray):
 class Layer:
     """Base of all layers.
 
-    A subclass writes `_forward(x) -> (out, cache)` and `_backward(dout, cache, input_gradient) ->
-    dx`, which adds to the gradients of its parameters, and sets its Parameters as attributes.
-    `training` says in which mode it is.
+    A subclass sets its Parameters as attributes and writes `_forward(x) -> (out, cache)` and
+    `_backward(dout, cache, input_gradient) -> (dx, dW, ...)`: the gradient of the input, None where
+    not wanted, and those of its parameters, in the order in which they were set. It returns dx
+    alone when it has none, or added to their gradients itself. `training` says in which mode the
+    layer is.
+
+    `sample_wise = True` promises that both treat every sample by itself and change nothing. Then a
+    batch may be cut into pieces that are computed at the same time (see `pieces`). A class promises
+    it for itself, not for its subclasses.
     """
 
     training = True
+    sample_wise = False
     _calls = 0
     _cache = None
 
     def forward(self, x) -> np.ndarray:
         """The layer's output for x, as a plain array; keeps what `backward` needs."""
-        out, self._cache = self._forward(np.asarray(x))
-        self._calls += 1
-        return out
+        x = np.asarray(x)
+        return _forward_in_pieces([self], x) if self._cuts(x) else self._forward_whole(x)
 
     def backward(self, dout, input_gradient: bool = True) -> np.ndarray | None:
         """Add to the parameters' gradients; return the gradient of the input, None if not wanted.
@@ -163,13 +172,12 @@ class Layer:
         dout: upstream gradient, of the shape of the output.
         Raises RuntimeError without a forward before it, or the second time for one forward.
         """
-        if self._cache is None:
-            state = "was already called for this forward" if self._calls else "needs a forward"
-            raise RuntimeError(
-                f"{type(self).__name__}.backward {state}: call forward(x), or the model on x, "
-                "before every backward"
-            )
-        dx = self._backward(np.asarray(dout), self._cache, input_gradient)
+        cache = self._required_cache()
+        dout = np.asarray(dout)
+        if isinstance(cache, _Pieces):
+            return _backward_in_pieces([self], dout, input_gradient)
+        dx, *gradients = _as_tuple(self._backward(dout, cache, input_gradient))
+        self._add(gradients)
         self._cache = None
         return dx
 
@@ -181,6 +189,11 @@ class Layer:
                 "reach: put both in one Sequential, or use forward(x) and backward(dout)"
             )
         return Output(self.forward(x), self)
+
+    def _forward_whole(self, x):
+        out, self._cache = self._forward(x)
+        self._calls += 1
+        return out
 
     def _forward(self, x):
         raise NotImplementedError(f"{type(self).__name__} must write _forward(x)")
@@ -225,6 +238,26 @@ class Layer:
     def _all_layers(self):
         return [self]
 
+    def _is_sample_wise(self):
+        return vars(type(self)).get("sample_wise", False)
+
+    def _cuts(self, x):
+        return x.ndim == 4 and self._is_sample_wise() and len(pieces.cut(x.shape)) > 1
+
+    def _required_cache(self):
+        if self._cache is None:
+            state = "was already called for this forward" if self._calls else "needs a forward"
+            raise RuntimeError(
+                f"{type(self).__name__}.backward {state}: call forward(x), or the model on x, "
+                "before every backward"
+            )
+        return self._cache
+
+    def _add(self, gradients):
+        if gradients:
+            for parameter, gradient in zip(self.parameters(), gradients, strict=True):
+                parameter.grad += gradient
+
     def __setattr__(self, name, value):
         if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter):
             raise TypeError(f"{name} is a Parameter: assign its values with `.{name}.data = ...`")
@@ -232,6 +265,85 @@ class Layer:
 
     def __repr__(self):
         return f"{type(self).__name__}()"
+
+
+@dataclass
+class _Pieces:
+    """The cache of a layer that worked on a batch in pieces."""
+
+    indices: list  # of the pieces in the batch
+    caches: list  # one for each piece
+    shape: tuple[int, ...]  # of the whole output
+
+
+def _forward_in_pieces(layers, x, first=None):
+    """The output of the last layer for x, the pieces of which go through all of `layers`.
+
+    first: the index of layers[0] in its Sequential, for the note on an error.
+    """
+    indices = pieces.cut(x.shape)
+
+    def forward(index):
+        out, steps = x[index], []
+        for layer in layers:
+            try:
+                out, cache = layer._forward(out)
+            except ValueError as error:
+                if first is not None:
+                    _add_note(error, first + len(steps), layer)
+                raise
+            steps.append((cache, out.shape))
+        return out, steps
+
+    outs, steps = zip(*pieces.run(forward, indices), strict=True)
+    for layer, of_pieces in zip(layers, zip(*steps, strict=True), strict=True):
+        caches, shapes = zip(*of_pieces, strict=True)
+        layer._cache = _Pieces(indices, caches, (len(x), *shapes[0][1:]))
+        layer._calls += 1
+    return np.concatenate(outs)
+
+
+def _backward_in_pieces(layers, dout, input_gradient):
+    """Add to the gradients of all parameters, piece after piece; return dx or None."""
+    saved = [layer._required_cache() for layer in layers]
+    indices = saved[-1].indices
+    # Checked here as well as in the layer, where the error would name the shapes of a piece.
+    require_same_shape("gradient of the output", dout, "the output", saved[-1].shape)
+
+    def backward(piece):
+        gradient, of_parameters = dout[indices[piece]], []
+        for number in reversed(range(len(layers))):
+            cache = saved[number].caches[piece]
+            result = layers[number]._backward(gradient, cache, input_gradient or number > 0)
+            gradient, *own = _as_tuple(result)
+            of_parameters.append(own)
+        return gradient, of_parameters
+
+    dx, of_parameters = zip(*pieces.run(backward, range(len(indices))), strict=True)
+    for layer, of_pieces in zip(reversed(layers), zip(*of_parameters, strict=True), strict=True):
+        for gradients in of_pieces:  # in the order of the pieces, whichever was ready first
+            layer._add(gradients)
+        layer._cache = None
+    return np.concatenate(dx) if input_gradient else None
+
+
+def _as_tuple(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _add_note(error, index, layer):
+    error.add_note(f"(in layer {index}, {layer!r})")
+
+
+def _runs(layers):
+    """Pairs (index of the first, layers): those that share the pieces of a batch, or one alone."""
+    runs = []
+    for index, layer in enumerate(layers):
+        if runs and layer._is_sample_wise() and runs[-1][1][-1]._is_sample_wise():
+            runs[-1][1].append(layer)
+        else:
+            runs.append((index, [layer]))
+    return runs
 
 
 class Affine(Layer):
@@ -252,11 +364,6 @@ class Affine(Layer):
     def db(self) -> np.ndarray:
         return self.b.grad
 
-    def _accumulate(self, dx, dW, db):
-        self.W.grad += dW
-        self.b.grad += db
-        return dx
-
 
 class Linear(Affine):
     """Y = X W + b, with X (N, D), W (D, M), b (M,), Y (N, M).
@@ -275,7 +382,7 @@ class Linear(Affine):
         return linear_forward(X, self.W.data, self.b.data)
 
     def _backward(self, dY, cache, input_gradient):
-        return self._accumulate(*linear_backward(dY, cache, need_dX=input_gradient))
+        return linear_backward(dY, cache, need_dX=input_gradient)
 
     def __repr__(self):
         return "Linear({} -> {})".format(*self.W.shape)
@@ -291,6 +398,8 @@ class Conv2D(Affine):
     Raises ValueError for numbers that are no integers or too small, TypeError when rng is no
     np.random.Generator.
     """
+
+    sample_wise = True
 
     def __init__(
         self,
@@ -314,7 +423,7 @@ class Conv2D(Affine):
         return conv2d_forward(x, self.W.data, self.b.data, self.stride, self.padding)
 
     def _backward(self, dout, cache, input_gradient):
-        return self._accumulate(*conv2d_backward(dout, cache, need_dx=input_gradient))
+        return conv2d_backward(dout, cache, need_dx=input_gradient)
 
     def __repr__(self):
         K, _, C, F = self.W.shape
@@ -341,6 +450,7 @@ class Function(Layer):
 class ReLU(Function):
     """y = max(x, 0), x of any shape; the derivative at 0 is 0."""
 
+    sample_wise = True
     _pair = relu_forward, relu_backward
 
 
@@ -350,6 +460,7 @@ class LeakyReLU(Function):
     Raises ValueError when slope is not finite.
     """
 
+    sample_wise = True
     _pair = leaky_relu_forward, leaky_relu_backward
 
     def __init__(self, slope: float = 0.01):
@@ -365,12 +476,14 @@ class LeakyReLU(Function):
 class Sigmoid(Function):
     """y = 1 / (1 + exp(-x)), x of any shape, without overflow for any x."""
 
+    sample_wise = True
     _pair = sigmoid_forward, sigmoid_backward
 
 
 class Tanh(Function):
     """y = tanh(x), x of any shape."""
 
+    sample_wise = True
     _pair = tanh_forward, tanh_backward
 
 
@@ -403,6 +516,7 @@ class MaxPool(Pool):
     window are left out. Raises ValueError unless size is an integer >= 1.
     """
 
+    sample_wise = True
     _pair = max_pool_forward, max_pool_backward
 
 
@@ -413,6 +527,7 @@ class AveragePool(Pool):
     integer >= 1.
     """
 
+    sample_wise = True
     _pair = average_pool_forward, average_pool_backward
 
 
@@ -462,28 +577,52 @@ class Sequential(Layer):
         if len(set(layers)) < len(layers):
             raise ValueError("the same layer is used twice: each place needs a layer of its own")
         self.layers = layers
+        self._runs = _runs(layers)
 
     def _forward(self, x):
-        for index, layer in enumerate(self.layers):
-            try:
-                x = layer.forward(x)
-            except ValueError as error:
-                error.add_note(f"(in layer {index}, {layer!r})")
-                raise
-        return x, [layer._calls for layer in self.layers]
+        cut = self._begins_in_pieces(x)
+        # For the other layers too: products on several threads would still hold the cores when the
+        # next pieces want them.
+        with pieces.one_blas_thread() if cut else nullcontext():
+            for first, layers in self._runs:
+                x = self._forward_run(first, layers, x)
+        return x, ([layer._calls for layer in self.layers], cut)
 
     def backward(self, dout, input_gradient: bool = False) -> np.ndarray | None:
         """As `Layer.backward`, but the gradient of the input, seldom needed, only if asked for."""
         return super().backward(dout, input_gradient)
 
     def _backward(self, dout, cache, input_gradient):
-        if cache != [layer._calls for layer in self.layers]:
+        calls, cut = cache
+        if calls != [layer._calls for layer in self.layers]:
             raise RuntimeError(
                 "a layer was called again after the model: call the model on x before backward"
             )
-        for layer in reversed(self.layers[1:]):
-            dout = layer.backward(dout, input_gradient=True)
-        return self.layers[0].backward(dout, input_gradient)
+        with pieces.one_blas_thread() if cut else nullcontext():
+            for first, layers in reversed(self._runs):
+                if isinstance(layers[0]._cache, _Pieces):
+                    dout = _backward_in_pieces(layers, dout, input_gradient or first > 0)
+                    continue
+                for layer in reversed(layers):
+                    dout = layer.backward(dout, input_gradient or layer is not self.layers[0])
+        return dout
+
+    @staticmethod
+    def _forward_run(first, layers, x):
+        x = np.asarray(x)
+        if layers[0]._cuts(x):
+            return _forward_in_pieces(layers, x, first)
+        for index, layer in enumerate(layers, first):
+            try:
+                x = layer._forward_whole(x)
+            except ValueError as error:
+                _add_note(error, index, layer)
+                raise
+        return x
+
+    def _begins_in_pieces(self, x):
+        first = self.layers[0]
+        return first._begins_in_pieces(x) if isinstance(first, Sequential) else first._cuts(x)
 
     def named_parameters(self) -> dict[str, Parameter]:
         """The parameters of all layers, named by the layer's index: "0.W"; nested "0.1.W"."""

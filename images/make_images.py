@@ -1,13 +1,14 @@
 """Make the static figures of the chapters and alt.json, which holds each one's text alternative.
 
 Run `python images/make_images.py` to write them, with `--check` to see whether they are up to date.
-The figures of a training run show what training_run.npz holds; `--train` trains again and writes
-that file too.
+The figures of a training run show what training_run.npz and training_run_cnn.npz hold;
+`--train mlp` and `--train cnn` (minutes) train again and write that file too.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +18,23 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from threadpoolctl import threadpool_limits
 
-from course_lib import SGD, CrossEntropy, Linear, ReLU, Sequential, fit, load_mnist
+from course_lib import (
+    SGD,
+    CrossEntropy,
+    Linear,
+    ReLU,
+    Sequential,
+    accuracy,
+    fit,
+    load_mnist,
+)
+from course_lib.cli.training_run import RECIPES, moved
 from course_lib.functional import (
+    conv2d_backward,
+    conv2d_forward,
     linear_backward,
     linear_forward,
+    max_pool_forward,
     relu_backward,
     relu_forward,
     softmax_cross_entropy_backward,
@@ -30,6 +44,7 @@ from course_lib.functional import (
     squared_error_forward,
 )
 from course_lib.gradcheck import numerical_gradient, relative_error
+from course_lib.training import batches
 from course_lib.viz import (
     Graph,
     Picture,
@@ -37,18 +52,24 @@ from course_lib.viz import (
     draw_contour,
     draw_descent,
     draw_digits,
+    draw_feature_maps,
     draw_graph,
     draw_graphs,
+    draw_kernels,
     draw_matrices,
+    draw_pooling,
     draw_tangent,
     draw_weights,
 )
 from course_lib.viz.curves import label_ends
+from course_lib.viz.grids import Grid, Pixels, compose
 from course_lib.viz.style import COLORS, LARGE, SMALL, inch_canvas, number, shown, styled
 
 FOLDER = Path(__file__).parent
 RUN_FILE = FOLDER / "training_run.npz"
+CNN_RUN_FILE = FOLDER / "training_run_cnn.npz"
 EPOCHS_SHOWN = (0, 5, 10)
+CNN = RECIPES["cnn"]  # that of `course train cnn`: the figures show what learners will get
 
 
 def chain() -> Picture:
@@ -519,37 +540,97 @@ def train(epochs: int = 10) -> SimpleNamespace:
             )  # fmt: skip
         histories.append(history)
         weights.append(model[0].W.data[:, :16].copy())
-    p, _ = softmax_forward(model.forward(mnist.x_test))
-    of_truth = p[np.arange(len(p)), mnist.y_test]
-    worst = np.sort(np.argsort(of_truth, kind="stable")[:16])
-    worst = worst[np.argsort(mnist.y_test[worst], kind="stable")]  # losses change places too easily
+    mistakes, said = _worst(model, mnist)
     return SimpleNamespace(
         step_loss=np.concatenate([h.step_loss for h in histories]).astype(np.float32),
         train_accuracy=np.concatenate([h.train_accuracy for h in histories]),
         test_accuracy=np.concatenate([h.validation_accuracy for h in histories]),
         weights=np.array(weights, dtype=np.float16),
-        mistakes=worst,
-        said=p[worst].argmax(axis=1),
+        mistakes=mistakes,
+        said=said,
+    )
+
+
+def _worst(model, mnist) -> tuple[np.ndarray, np.ndarray]:
+    """The 16 test images with the highest loss, by true digit, and what the model says of them."""
+    with model.evaluating():
+        scores = np.concatenate([model.forward(x) for x in np.array_split(mnist.x_test, 20)])
+    p, _ = softmax_forward(scores)
+    of_truth = p[np.arange(len(p)), mnist.y_test]
+    worst = np.sort(np.argsort(of_truth, kind="stable")[:16])
+    worst = worst[np.argsort(mnist.y_test[worst], kind="stable")]  # losses change places too easily
+    return worst, p[worst].argmax(axis=1)
+
+
+def new_cnn() -> tuple[Sequential, SGD, np.random.Generator]:
+    """The network of chapter 05 before training, its optimizer, and what shuffles and drops."""
+    rng = np.random.default_rng(0)
+    model = CNN.build(rng)
+    return model, SGD(model.parameters(), CNN.learning_rate), rng
+
+
+def cnn_epoch(model, optimizer, rng) -> Iterator[tuple[float, float]]:
+    """Train on MNIST for an epoch; yields the loss and the accuracy of each step."""
+    mnist, loss_fn = load_mnist(flatten=False), CrossEntropy()
+    for x, labels in batches(mnist.x_train, mnist.y_train, CNN.batch_size, rng):
+        scores = model(moved(x, CNN.shift, rng))
+        loss = loss_fn(scores, labels)
+        model.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield float(loss), np.mean(scores.argmax(axis=1) == labels)
+
+
+def train_cnn(epochs: int = 5) -> SimpleNamespace:
+    """Train it; returns what the figures need of the run, kernels[0] before, kernels[1] after."""
+    mnist = load_mnist(flatten=False)
+    model, optimizer, rng = new_cnn()
+    before = model[0].W.data.copy()
+    losses, train_accuracy, test_accuracy = [], [], []
+    with threadpool_limits(1):  # as above
+        for _ in range(epochs):
+            steps = np.array(list(cnn_epoch(model, optimizer, rng)))
+            losses.append(steps[:, 0])
+            train_accuracy.append(steps[:, 1].mean())
+            test_accuracy.append(accuracy(model, mnist.x_test, mnist.y_test))
+            optimizer.learning_rate *= CNN.decay
+        mistakes, said = _worst(model, mnist)
+    return SimpleNamespace(
+        step_loss=np.concatenate(losses).astype(np.float32),
+        train_accuracy=np.array(train_accuracy),
+        test_accuracy=np.array(test_accuracy),
+        kernels=np.array([before, model[0].W.data]),
+        biases=model[0].b.data,
+        mistakes=mistakes,
+        said=said,
     )
 
 
 @cache
-def _training_run() -> SimpleNamespace:
-    with np.load(RUN_FILE) as stored:
+def _stored(file: Path) -> SimpleNamespace:
+    with np.load(file) as stored:
         return SimpleNamespace(**stored)
 
 
+def _training_run() -> SimpleNamespace:
+    return _stored(RUN_FILE)
+
+
+def _cnn_run() -> SimpleNamespace:
+    return _stored(CNN_RUN_FILE)
+
+
 @styled
-def training_progress() -> Picture:
-    run = _training_run()
+def _progress(run, network: str, loss_ticks, remark: str = "", digits: int = 2) -> Picture:
+    """The loss of every step and the accuracies of every epoch."""
     epochs = len(run.test_accuracy)
     pieces = np.array_split(run.step_loss, 20 * epochs)
     means = [piece.mean() for piece in pieces]
     figure = Figure(figsize=(7, 2.9))
     axes = figure.add_axes((0.085, 0.17, 0.37, 0.7))
     axes.semilogy((np.arange(len(means)) + 0.5) / 20, means, color=COLORS["value"])
-    axes.set(xlabel="epoch", xlim=(0, epochs), yticks=[0.05, 0.1, 0.2, 0.5, 1])
-    axes.set_title("training loss, mean of 47 steps")
+    axes.set(xlabel="epoch", xlim=(0, epochs), yticks=loss_ticks)
+    axes.set_title(f"training loss, mean of {len(pieces[0])} steps")
     axes.yaxis.set_major_formatter(lambda value, _: number(value))
     axes.minorticks_off()
     axes = figure.add_axes((0.545, 0.17, 0.32, 0.7))
@@ -560,18 +641,26 @@ def training_progress() -> Picture:
     ):
         axes.plot(np.arange(1, epochs + 1), values, look, ms=5, color=color)
         ends.append((epochs, values[-1], name, color))
-    axes.set(xlabel="epoch", xlim=(0, epochs + 0.3), xticks=range(0, epochs + 1, 2))
+    axes.set(xlabel="epoch", xlim=(0, epochs + 0.3))
+    axes.set_xticks(range(0, epochs + 1, 2 if epochs > 5 else 1))
     axes.set_title("accuracy")
     label_ends(axes, ends)
-    training, test = run.train_accuracy, run.test_accuracy
+    (first, *_, last), (first_test, *_, last_test) = (
+        [f"{value:.{digits}f}" for value in values]
+        for values in (run.train_accuracy, run.test_accuracy)
+    )
     text = (
-        f"Training the network 784-128-10 on all of MNIST for {epochs} epochs. The training loss "
+        f"Training {network} on all of MNIST for {epochs} epochs. The training loss "
         f"falls from {run.step_loss[0]:.1f} at the first step to about {means[-1]:.1g}, first fast,"
-        " then ever slower. Accuracy on the training images, while it learns from them: "
-        f"{training[0]:.2f} in epoch 1, {training[-1]:.2f} in epoch {epochs}. On the test images: "
-        f"{test[0]:.2f} and {test[-1]:.2f}."
+        f" then ever slower. Accuracy on the training images, while it learns from them{remark}: "
+        f"{first} in epoch 1, {last} in epoch {epochs}. On the test images: "
+        f"{first_test} and {last_test}."
     )
     return Picture(figure, text)
+
+
+def training_progress() -> Picture:
+    return _progress(_training_run(), "the network 784-128-10", [0.05, 0.1, 0.2, 0.5, 1])
 
 
 def _weights_after(index: int) -> Picture:
@@ -599,13 +688,237 @@ def weights_epoch_10() -> Picture:
     return _weights_after(2)
 
 
-def test_mistakes() -> Picture:
-    run, mnist = _training_run(), load_mnist()
-    true = mnist.y_test[run.mistakes]
+def _mistakes(run, images) -> Picture:
+    true = load_mnist().y_test[run.mistakes]
     titles = [f"true {t}\nsaid {s}" for t, s in zip(true, run.said, strict=True)]
-    picture = draw_digits(mnist.x_test[run.mistakes], titles)
-    text = "The test images with the highest loss after 10 epochs, by true digit. " + picture.text
-    return Picture(picture.figure, text)
+    picture = draw_digits(images[run.mistakes].reshape(-1, 28, 28), titles)
+    epochs = len(run.test_accuracy)
+    text = f"The test images with the highest loss after {epochs} epochs, by true digit. "
+    return Picture(picture.figure, text + picture.text)
+
+
+def test_mistakes() -> Picture:
+    return _mistakes(_training_run(), load_mnist().x_test)
+
+
+@styled
+def conv_window() -> Picture:
+    image = load_mnist(flatten=False).x_train[2]
+    kernel = np.array([[-1.0, 0.0, 1.0]] * 3)
+    y, _ = conv2d_forward(image[None], kernel[:, :, None, None], np.zeros(1))
+    y, image = y[0, :, :, 0], image[:, :, 0]
+    corners = {"A": (6, 3), "B": (8, 21), "C": (14, 6)}
+    windows = {name: image[r : r + 3, c : c + 3] for name, (r, c) in corners.items()}
+    pixel = 2.3 / 28
+    top = [
+        Pixels(
+            f"image {image.shape}", image, 28 * pixel,
+            {(r, c, 3, 3): name for name, (r, c) in corners.items()}, cmap="gray_r",
+        ),
+        "\N{MULTIPLICATION SIGN}",
+        Grid("kernel", kernel),
+        "\N{RIGHTWARDS ARROW}",
+        Pixels(
+            f"feature map {y.shape}", y, 26 * pixel,
+            {(r, c, 1, 1): name for name, (r, c) in corners.items()}, cmap="gray_r",
+            vmin=-np.abs(y).max(), vmax=np.abs(y).max(),
+        ),
+    ]  # fmt: skip
+    values = {name: number(round(float(y[corner]), 2)) for name, corner in corners.items()}
+    bottom = [""] * 5
+    bottom[::2] = [
+        Grid(f"{name} gives {shown(values[name])}", window.round(2))
+        for name, window in windows.items()
+    ]
+    caption = (
+        "Each window times the kernel, entry by entry, added up: its right column minus its left.\n"
+        "In the feature map grey is 0, darker is above 0, lighter below."
+    )
+    text = (
+        "A kernel of 3 x 3, each of its rows -1, 0, 1, slides over a handwritten 4 of 28 x 28 "
+        "pixels, and gives a feature map of 26 x 26."
+    )
+    for name, corner in corners.items():
+        text += f" Window {name}, at {list(corner)}, gives {values[name]}."
+    return Picture(compose([(top, ""), (bottom, caption)]), text)
+
+
+def _sum_in_words(pairs) -> str:
+    """Products of pairs of numbers, written out in two lines of about one length."""
+    terms = [
+        " · ".join(shown(f) if f >= 0 else f"({shown(f)})" for f in factors) for factors in pairs
+    ]
+    half = -(-len(terms) // 2)
+    return " + ".join(terms[:half]) + "\n+ " + " + ".join(terms[half:])
+
+
+@styled
+def conv_backward_reach() -> Picture:
+    x = np.array(
+        [[1, 0, 2, -1, 1], [0, 3, 1, 0, 2], [2, 1, 3, 1, -1], [1, 2, 1, 3, 0], [0, 1, -2, 1, 1]]
+    )
+    W = np.array([[1, 0, 2], [-1, 3, 1], [0, 1, -2]])
+    dY = np.array([[1, 2, 0], [-1, 1, 3], [2, 0, 1]])
+    _, cache = conv2d_forward(x[None, :, :, None], W[:, :, None, None], np.zeros(1))
+    dx, dW, _ = conv2d_backward(dY[None, :, :, None], cache)
+    dx, dW = dx[0, :, :, 0], dW[:, :, 0, 0]
+    ones = np.ones((3, 3, 1, 1))
+    seen, _, _ = conv2d_backward(ones.reshape(1, 3, 3, 1), (*cache[:1], ones, *cache[2:]))
+    seen = seen[0, :, :, 0].astype(int)
+
+    everywhere = dict.fromkeys(np.ndindex(3, 3), "linked")
+    places = list(np.ndindex(3, 3))
+    used = [(x[i, j + 2], dY[i, j]) for i, j in places]
+    through = [(W[2 - i, 2 - j], dY[i, j]) for i, j in places]
+    if (dW[0, 2], dx[2, 2]) != tuple(sum(a * b for a, b in pairs) for pairs in (used, through)):
+        raise AssertionError("the sums written out are not the gradients of the engine")
+    times, arrow = "\N{MULTIPLICATION SIGN}", "\N{RIGHTWARDS ARROW}"
+    rows = [
+        (
+            [
+                Grid("x (5, 5)", x, {(i, j + 2): "linked" for i, j in places}),
+                times,
+                Grid("dY (3, 3)", dY, everywhere),
+                arrow,
+                Grid("dW (3, 3)", dW, {(0, 2): "marked"}),
+            ],
+            "One weight, W[0, 2], is used at all 9 positions: its gradient adds up 9 products,\n"
+            f"dW[0, 2] = {_sum_in_words(used)} = {shown(dW[0, 2])}",
+        ),
+        (
+            [
+                Grid("W (3, 3)", W, everywhere),
+                times,
+                Grid("dY (3, 3)", dY, everywhere),
+                arrow,
+                Grid("dx (5, 5)", dx, {(2, 2): "marked"}),
+            ],
+            "One input, x[2, 2], is in 9 windows, at another place in each, "
+            "so W is read from its end:\n"
+            f"dx[2, 2] = {_sum_in_words(through)} = {shown(dx[2, 2])}",
+        ),
+        (
+            [Grid("windows that contain each input", seen, {(2, 2): "marked"})],
+            "Inputs at the border are in fewer windows, so fewer products add up.",
+        ),
+    ]
+    text = (
+        f"Backward through a convolution: x is {x.tolist()}, W is {W.tolist()}, dY is "
+        f"{dY.tolist()}. W[0, 2] is used at all 9 positions, so dW[0, 2] adds up 9 products to "
+        f"{number(dW[0, 2])}. x[2, 2] is in 9 windows, so dx[2, 2] adds up 9 products to "
+        f"{number(dx[2, 2])}. The numbers of windows that contain each input: {seen.tolist()}."
+    )
+    return Picture(compose(rows), text)
+
+
+def pooling_winners() -> Picture:
+    x = [[1, 3, 2, 0, 4], [2, -1, 5, 5, 1], [0, 1, -2, -3, 2], [4, 2, -1, -5, 0], [7, 1, 2, 3, 9]]
+    return draw_pooling(x, 2, dY=[[0.5, -1], [2, -0.3]])
+
+
+@styled
+def cnn_shapes() -> Picture:
+    N, rng = 3, np.random.default_rng(0)
+    model = CNN.build(rng)
+    x = rng.uniform(size=(N, 28, 28, 1)).astype(np.float32)
+    outputs = [x]
+    for layer in model.layers:
+        outputs.append(layer.forward(outputs[-1]))
+    loss, loss_cache = softmax_cross_entropy_forward(outputs[-1], np.arange(N))
+    gradients = [softmax_cross_entropy_backward(1.0, loss_cache)]
+    for layer in reversed(model.layers):
+        gradients.append(layer.backward(gradients[-1], input_gradient=layer is not model[0]))
+    gradients.reverse()  # gradients[i] is that of outputs[i]
+
+    names = [
+        "convolution 3 × 3", "ReLU", "max pooling 2", "convolution 3 × 3", "ReLU",
+        "max pooling 2", "flatten", "dropout 0.5", "linear",
+    ]  # fmt: skip
+    height, starts = 0.34, (0.15, 1.75, 3.2, 4.05, 5.75)
+    figure, axes = inch_canvas(7.1, 0.8 + height * (len(names) + 2) + 0.5)
+    y = figure.get_figheight() - 0.2
+    heads = ("", "forward:\noutput", "para-\nmeters", "backward:\nits dW and db", "backward:\ndx")
+    colors = (COLORS["ink"], COLORS["value"], COLORS["ink"], *[COLORS["gradient"]] * 2)
+    for x_start, head, color in zip(starts, heads, colors, strict=True):
+        axes.text(x_start, y - 0.08, head, va="center", weight="bold", color=color)
+    y -= 0.5
+
+    def row(*cells, shade=False, weight="normal"):
+        nonlocal y
+        if shade:
+            axes.add_patch(Rectangle((0.05, y - height / 2), 7, height, color=COLORS["box"], lw=0))
+        for x_start, cell, color in zip(starts, cells, colors, strict=True):
+            muted = cell == "not needed"
+            axes.text(
+                x_start, y, cell, va="center", weight=weight,
+                color=COLORS["muted"] if muted else color,
+            )  # fmt: skip
+        y -= height
+
+    row("image", _batch_shape(outputs[0]), "", "", "")
+    words = []
+    for i, (name, layer) in enumerate(zip(names, model.layers, strict=True)):
+        parameters = layer.parameters()
+        total = sum(p.data.size for p in parameters)
+        back = ", ".join(str(p.grad.shape) for p in parameters)
+        out = _batch_shape(outputs[i + 1])
+        down = "not needed" if gradients[i] is None else _batch_shape(gradients[i])
+        row(name, out, f"{total:,}" if total else "", back, down, shade=i % 2 == 0)
+        words.append(
+            f"{name}: output {out}, "
+            + (f"{total:,} parameters with gradients {back}, " if total else "")
+            + f"dx {down}"
+        )
+    total = sum(p.data.size for p in model.parameters())
+    row("all layers", "", f"{total:,}", "", "", weight="bold")
+    for x_start, color, dashed in (
+        (starts[1] - 0.14, COLORS["value"], False), (starts[4] - 0.14, COLORS["gradient"], True)
+    ):  # fmt: skip
+        ends = [(x_start, y + (len(names) + 1.4) * height), (x_start, y + 1.6 * height)]
+        _arrow(axes, *(reversed(ends) if dashed else ends), color, dashed)
+    axes.text(
+        0.15, y - 0.12, "N images go through from top to bottom. The gradients come back from "
+        "bottom to top, each\nin the shape of what it belongs to. That of the image is not needed.",
+        va="center", size=SMALL,
+    )  # fmt: skip
+    text = (
+        f"The network of chapter 05, forward from the image {_batch_shape(outputs[0])} to 10 "
+        f"scores, and backward. {'; '.join(words)}. {total:,} parameters in all."
+    )
+    return Picture(figure, text)
+
+
+def _batch_shape(array) -> str:
+    return f"(N, {', '.join(map(str, array.shape[1:]))})"
+
+
+def cnn_training() -> Picture:
+    return _progress(
+        _cnn_run(), "the convolutional network of chapter 05", [0.05, 0.1, 0.2, 0.5, 1],
+        " with dropout and shifted images", digits=3,
+    )  # fmt: skip
+
+
+def cnn_kernels() -> Picture:
+    before, after = _cnn_run().kernels
+    picture = draw_kernels({"before": before, "after": after})
+    epochs = len(_cnn_run().test_accuracy)
+    text = f"First-layer kernels before and after {epochs} epochs of training. {picture.text}"
+    change = np.abs(after - before).mean()
+    return Picture(picture.figure, f"{text} On average a weight moved by {change:.1g}.")
+
+
+def cnn_feature_maps() -> Picture:
+    run, image = _cnn_run(), load_mnist(flatten=False).x_train[2]
+    z, _ = conv2d_forward(image[None], run.kernels[-1], run.biases)
+    a, _ = relu_forward(z)
+    pooled, _ = max_pool_forward(a)
+    maps = {"after convolution and ReLU": a[0], "after max pooling": pooled[0]}
+    return draw_feature_maps(image, maps)
+
+
+def cnn_mistakes() -> Picture:
+    return _mistakes(_cnn_run(), load_mnist().x_test)
 
 
 PICTURES = {
@@ -628,6 +941,14 @@ PICTURES = {
         weights_epoch_5,
         weights_epoch_10,
         test_mistakes,
+        conv_window,
+        conv_backward_reach,
+        pooling_winners,
+        cnn_shapes,
+        cnn_training,
+        cnn_kernels,
+        cnn_feature_maps,
+        cnn_mistakes,
     )
 }
 
@@ -660,10 +981,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="only compare, write nothing")
-    what.add_argument("--train", action="store_true", help="train again before writing")
+    what.add_argument("--train", choices=("mlp", "cnn"), help="train again before writing")
     options = parser.parse_args()
-    if options.train:
+    if options.train == "mlp":
         np.savez_compressed(RUN_FILE, **vars(train()))
+    if options.train == "cnn":
+        np.savez_compressed(CNN_RUN_FILE, **vars(train_cnn()))
     if not options.check:
         write()
         return 0

@@ -1,27 +1,30 @@
 """The benchmarks run without what they compare with, and time nothing that computes otherwise."""
 
+import importlib.util
 import os
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
-from course_lib import Linear, ReLU, Sequential, Tanh
+from course_lib import Conv2D, Flatten, Linear, MaxPool, ReLU, Sequential, Tanh, pieces
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+NAMES = ("comparison", "convolution", "cnn_step", "cost_of_backward", "machine", "mlp_step")
 
 
 @pytest.fixture
 def modules(monkeypatch):
     """The benchmarks as modules, imported the way a script finds its neighbours."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import cost_of_backward
-    import mlp_step
-
-    yield mlp_step, cost_of_backward
-    for name in ("cost_of_backward", "machine", "mlp_step"):
+    yield SimpleNamespace(**{name: importlib.import_module(name) for name in NAMES})
+    for name in (*NAMES, "networks"):
         sys.modules.pop(name, None)
 
 
@@ -29,6 +32,11 @@ def modules(monkeypatch):
 def batches(modules):
     rng = np.random.default_rng(1)
     return [(rng.random((7, 784), np.float32), rng.integers(0, 10, 7)) for _ in range(6)]
+
+
+@pytest.fixture
+def images(batches):
+    return [(x.reshape(-1, 28, 28, 1), labels) for x, labels in batches]
 
 
 def run(script, *arguments, folder, hidden=()):
@@ -48,15 +56,28 @@ def run(script, *arguments, folder, hidden=()):
     return finished.stdout
 
 
+PRODUCTS = ("matrix products alone", "the same in pieces")
+
+
+def numbers(text, contender):
+    """The rows of a contender, as lists of words without brackets, commas and stars."""
+    words = [
+        re.sub(r"[][()*,]", " ", line.replace(contender, "")).split()
+        for line in text.splitlines()
+        if re.match(rf" *\d.* {contender} ", line)
+    ]
+    assert words
+    return words
+
+
 def test_mlp_step_names_what_is_not_installed(tmp_path):
     few = ["--batch-sizes", "8", "--threads", "1", "2", "--blocks", "2", "--steps", "2"]
     text = run("mlp_step.py", *few, "--images", "80", folder=tmp_path, hidden=("torch", "autograd"))
     assert "PyTorch eager: not installed: torch is hidden" in text
     assert "HIPS autograd: not installed: autograd is hidden" in text
-    measured = [line.split() for line in text.splitlines() if " course_lib  " in line]
-    settings = [["8", "1", "0"], ["8", "2", "0.25"], ["8", "2", "0"]]
-    assert [row[:3] for row in measured] == settings
-    assert all(float(row[4]) > 0 for row in measured)
+    measured = numbers(text, "course_lib")
+    assert [row[:3] for row in measured] == [["8", "1", "0"], ["8", "2", "0.25"], ["8", "2", "0"]]
+    assert all(float(row[3]) > 0 for row in measured)
     assert (tmp_path / "out" / "mlp_step.txt").read_text(encoding="utf-8") == text
     assert (tmp_path / "out" / "mlp_step.png").read_bytes().startswith(b"\x89PNG")
     for setting in (
@@ -66,12 +87,55 @@ def test_mlp_step_names_what_is_not_installed(tmp_path):
         assert setting in text  # the plot in words
 
 
+def test_cnn_step_names_what_is_not_installed(tmp_path):
+    few = ["--batch-sizes", "3", "5", "--threads", "1", "2", "--blocks", "2", "--block-images", "6"]
+    text = run("cnn_step.py", *few, "--images", "25", folder=tmp_path, hidden=("torch",))
+    for layout in ("NCHW", "channels_last"):
+        assert f"PyTorch {layout}: not installed: torch is hidden" in text
+    steps, rest = text.split("Milliseconds per image; ")
+    scaling, rest = rest.split("Peak memory ")
+    memory, words = rest.split("The plot ")
+    settings = [["1", "0"], ["2", "0.25"], ["2", "0"]]
+    measured = numbers(steps, "course_lib")
+    assert [row[:3] for row in measured] == [[size, *s] for size in "35" for s in settings]
+    assert all(float(row[3]) > 0 for row in measured)
+    assert [row[:2] for row in numbers(scaling, "course_lib")] == settings
+    remembered = numbers(memory, "course_lib")
+    assert [row[0] for row in remembered] == ["3", "5"]
+    assert all(0 < float(row[1]) < 100 for row in remembered)
+    assert "1 thread, course_lib: " in words
+    assert "2 threads, course_lib: " in words
+    assert (tmp_path / "out" / "cnn_step.txt").read_text(encoding="utf-8") == text
+    assert (tmp_path / "out" / "cnn_step.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_convolution_times_every_way_to_compute_it(tmp_path):
+    few = ["--cases", "first", "--batch-size", "9", "--threads", "1", "2", "--blocks", "2"]
+    text = run("convolution.py", *few, "--steps", "1", folder=tmp_path)
+    assert "first: 28x28x1, 3x3x32, no dx" in text
+    settings = [["9", "1"], ["9", "2"], ["1", "1"]]
+    rows = {}
+    for name in ("functional", "Conv2D layer", "loop over positions", *PRODUCTS):
+        rows[name] = numbers(text, name)
+        assert [row[:2] for row in rows[name]] == settings
+    for *others, whole, in_pieces in zip(*rows.values(), strict=True):
+        assert {len(row) for row in others} == {8}
+        assert sorted([len(whole), len(in_pieces)]) == [5, 8]  # the faster one has no ratio
+    (once,) = numbers(text, "seven nested loops")
+    assert once[:2] == ["1", "1"]
+    assert len(once) == 4
+    assert (tmp_path / "out" / "convolution.txt").read_text(encoding="utf-8") == text
+
+
 def test_cost_of_backward_prints_counts_beside_times(tmp_path):
     text = run("cost_of_backward.py", "--steps", "3", "--batch-sizes", "9", folder=tmp_path)
-    rows = {line.split()[0]: line.split()[1:5] for line in text.splitlines() if line[:3] == "784"}
+    rows = {
+        line[:16].rstrip(): line[16:].split()[:5] for line in text.splitlines() if " 9 " in line
+    }
     assert rows == {
-        "784-128-10": ["101,632", "102,912", "1.01", "9"],
-        "784-512-512-10": ["668,672", "935,936", "1.40", "9"],
+        "784-128-10": ["101,632", "102,912", "1.01", "49%", "9"],
+        "784-512-512-10": ["668,672", "935,936", "1.40", "30%", "9"],
+        "CNN (chapter 05)": ["2,440,960", "4,687,232", "1.92", "4%", "9"],
     }
     assert (tmp_path / "out" / "cost_of_backward.txt").read_text(encoding="utf-8") == text
 
@@ -90,19 +154,31 @@ def test_judging_times_every_kind_of_answer():
 
 
 def test_multiply_adds_follow_the_shapes(modules):
-    _, cost = modules
+    count = modules.cost_of_backward.multiply_adds
     rng = np.random.default_rng(2)
     model = Sequential(Linear(5, 3, rng), ReLU(), Linear(3, 7, rng), ReLU(), Linear(7, 2, rng))
-    assert cost.multiply_adds(model) == (15 + 21 + 14, 15 + 2 * (21 + 14))
-    assert cost.multiply_adds(model, input_gradient=True) == (50, 100)
-    with pytest.raises(TypeError, match="cannot count Tanh, expected Linear or ReLU"):
-        cost.multiply_adds(Sequential(Linear(5, 3, rng), Tanh()))
+    assert count(model, np.ones(5)) == (15 + 21 + 14, 15 + 2 * (21 + 14))
+    assert count(model, np.ones(5), input_gradient=True) == (50, 100)
+    convolutions = Sequential(
+        Conv2D(2, 3, 3, rng, stride=2, padding=1), ReLU(), MaxPool(2), Flatten(), Linear(6, 5, rng)
+    )
+    first = 54 * 4 * 3  # 8 x 6 in steps of 2: the weights at 4 x 3 positions
+    assert count(convolutions, np.ones((8, 6, 2))) == (first + 30, first + 2 * 30)
+    assert count(convolutions, np.ones((8, 6, 2)), input_gradient=True)[1] == 2 * (first + 30)
+    expected = (
+        "cannot count Tanh, expected Linear, Conv2D or one of ReLU, MaxPool, Flatten, Dropout"
+    )
+    with pytest.raises(TypeError, match=expected):
+        count(Sequential(Linear(5, 3, rng), Tanh()), np.ones(5))
 
 
-def test_the_same_computation_is_accepted(modules, batches):
-    mlp, _ = modules
+def test_the_same_computation_is_accepted(modules, batches, images):
+    mlp, cnn = modules.mlp_step, modules.cnn_step
     weights = mlp.initial_weights(np.random.default_rng(3))
-    mlp.verify([mlp.CourseLib(weights), mlp.CourseLib(weights)], batches)
+    mlp.verify([mlp.CourseLib(weights), mlp.CourseLib(weights)], batches, mlp.NAMES)
+    model = cnn.cnn(np.random.default_rng(3))
+    weights = [parameter.data for parameter in model.parameters()]
+    cnn.verify_all([cnn.CourseLib, cnn.CourseLib], weights, images, model.named_parameters())
 
 
 @pytest.mark.parametrize(
@@ -113,16 +189,87 @@ def test_the_same_computation_is_accepted(modules, batches):
         (lambda c: c.weights()[3].fill(0.01), "in step 1 b2 differs"),
         (lambda c: c.weights()[3].fill(np.nan), "in step 1 the loss differs"),
         (lambda c: setattr(c.model, "zero_grad", lambda: None), "in step 2 W1 differs"),
+        (lambda c: setattr(c, "weights", lambda: [np.ones(3)] * 4), r"W1 has shape \(3,\)"),
     ],
 )
 def test_another_computation_is_not_timed(modules, batches, change, message):
-    mlp, _ = modules
+    mlp = modules.mlp_step
     weights = mlp.initial_weights(np.random.default_rng(3))
     changed = mlp.CourseLib(weights)
     changed.name = "another"
     change(changed)
-    with pytest.raises(mlp.Disagreement, match=f"another: {message}.*nothing was timed"):
-        mlp.verify([mlp.CourseLib(weights), changed], batches)
+    with pytest.raises(mlp.Disagreement, match=f"another: .*{message}.*nothing was timed"):
+        mlp.verify([mlp.CourseLib(weights), changed], batches, mlp.NAMES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: setattr(c.optimizer, "momentum", 0.89), "in step 2 0.W differs"),
+        (lambda c: setattr(c.optimizer, "learning_rate", 0.051), "in step 1 0.W differs"),
+        (lambda c: setattr(c.model[7], "p", 0.1), "in step 1 the loss differs"),
+        (lambda c: c.model[7].forward(np.ones(5)), "in step 1 the loss differs"),  # other masks
+    ],
+)
+def test_another_cnn_is_not_timed(modules, images, change, message):
+    cnn = modules.cnn_step
+
+    class Changed(cnn.CourseLib):
+        name = "another"
+
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            change(self)
+
+    model = cnn.cnn(np.random.default_rng(3))
+    weights = [parameter.data for parameter in model.parameters()]
+    with pytest.raises(cnn.Disagreement, match=f"another: .*{message}.*nothing was timed"):
+        cnn.verify_all([cnn.CourseLib, Changed], weights, images, model.named_parameters())
+
+
+def test_pytorchs_weights_are_the_same_network(modules):
+    cnn = modules.cnn_step
+    rng = np.random.default_rng(4)
+    assert {p.data.dtype.name for p in cnn.cnn(rng, dtype=np.float64).parameters()} == {"float64"}
+    weights = [parameter.data for parameter in cnn.cnn(rng).parameters()]
+    W1, _, W2, _, W3, _ = theirs = cnn.to_pytorch(weights)
+    assert (W1.shape, W2.shape, W3.shape) == ((32, 1, 3, 3), (64, 32, 3, 3), (10, 1600))
+    assert W2[7, 5, 0, 2] == weights[2][0, 2, 5, 7]
+    h = rng.standard_normal((3, 5, 5, 64))
+    flat = h.transpose(0, 3, 1, 2).reshape(3, 1600)
+    np.testing.assert_allclose(flat @ W3.T, h.reshape(3, 1600) @ weights[4], rtol=1e-9, atol=1e-9)
+    for back, weight in zip(cnn.from_pytorch(theirs), weights, strict=True):
+        np.testing.assert_array_equal(back, weight)
+
+
+def test_the_ways_to_convolve_agree(modules):
+    c = modules.convolution
+    case = c.Case("small", (6, 5, 2), (3, 3, 2, 4), stride=2, padding=1)
+    x, dout = case.arrays(3, np.random.default_rng(5))
+    assert dout.shape == (3, 3, 3, 4)
+    c.verify([make(case) for make in (*c.MAKERS, c.SevenLoops)], x, dout)
+    cut = c.Case("cut into pieces", (14, 14, 8), (3, 3, 8, 2))
+    c.verify([make(cut) for make in c.MAKERS], *cut.arrays(19, np.random.default_rng(5)))
+    y, dx, dW, db = c.SevenLoops(case).results(x, dout)
+    assert (y.shape, dx.shape, dW.shape, db.shape) == (dout.shape, x.shape, case.kernel, (4,))
+
+
+@pytest.mark.parametrize(("which", "what"), list(enumerate(["y", "dx", "dW", "db"])))
+def test_another_convolution_is_not_timed(modules, which, what):
+    c = modules.convolution
+    case = c.Case("small", (6, 5, 2), (3, 3, 2, 4))
+    other = c.LoopOverPositions(case)
+    honest = other.step
+
+    def step(x, dout):
+        results = list(honest(x, dout))
+        results[which] = results[which] + 0.01
+        return results
+
+    other.step = step
+    expected = f"loop over positions: {what} differs from functional's.*nothing was timed"
+    with pytest.raises(c.Disagreement, match=expected):
+        c.verify([c.Functional(case), other], *case.arrays(3, np.random.default_rng(5)))
 
 
 class Recorder:
@@ -139,21 +286,126 @@ class Recorder:
 
 
 def test_contenders_take_turns_on_the_same_batches(modules):
-    mlp, _ = modules
+    comparison = modules.comparison
     log = []
     contenders = [Recorder(name, log) for name in "abc"]
-    times = mlp.measure(contenders, [(i, None) for i in range(10)], blocks=3, steps=2, pause=0)
+    batches = [(i, None) for i in range(10)]
+    times = comparison.measure(contenders, batches, blocks=3, steps=2, pause=0)
     assert [len(of_one) for of_one in times] == [3, 3, 3]
     seen = {name: [batch for who, batch in log if who == name] for name in "abc"}
     assert seen["a"] == seen["b"] == seen["c"] == [i % 10 for i in range(20)]
-    block = mlp.SETTLING_STEPS + 2
+    block = comparison.SETTLING_STEPS + 2
     assert [log[i][0] for i in range(0, len(log), block)] == list("cababcbcacab")
 
 
 def test_ratios_are_paired_block_by_block(modules):
-    mlp, _ = modules
-    ours = mlp.Row(64, 1, 0, "course_lib", [1.0, 2.0, 3.0, 4.0, 5.0])
-    theirs = mlp.Row(64, 1, 0, "PyTorch eager", [2.0, 4.0, 6.0, 8.0, 50.0])
-    assert mlp.ratio(ours, theirs) == (0.5, 0.5, 0.5)
-    assert mlp.restless(ours)
-    assert not mlp.restless(mlp.Row(64, 1, 0, "course_lib", [1.0, 1.01, 1.02, 1.03, 9.0]))
+    comparison = modules.comparison
+    ours = comparison.Row(64, 1, 0, "course_lib", [1.0, 2.0, 3.0, 4.0, 5.0])
+    theirs = comparison.Row(64, 1, 0, "PyTorch eager", [2.0, 4.0, 6.0, 8.0, 50.0])
+    assert comparison.ratio(ours, theirs) == (0.5, 0.5, 0.5)
+    assert comparison.ratio_words(ours, theirs) == "0.50 [0.50, 0.50]"
+    assert comparison.restless(ours)
+    assert not comparison.restless(
+        comparison.Row(64, 1, 0, "course_lib", [1.0, 1.01, 1.02, 1.03, 9.0])
+    )
+
+
+@pytest.fixture
+def cnn_rows(modules):
+    """Times of two batch sizes and one or two threads; PyTorch's layouts win in turn."""
+    times = {  # batch, threads, pause: course_lib, NCHW, channels_last in ms
+        (16, 1, 0): (8, 10, 5),
+        (16, 2, 0.25): (4, 4, 8),
+        (16, 2, 0): (10, 40, 20),
+        (64, 1, 0): (32, 16, 20),
+        (64, 2, 0.25): (8, 16, 10),
+        (64, 2, 0): (80, 64, 96),
+    }
+    names = ("course_lib", "PyTorch NCHW", "PyTorch channels_last")
+    return [
+        modules.comparison.Row(*setting, name, [t / 1e3] * 3)
+        for setting, of_setting in times.items()
+        for name, t in zip(names, of_setting, strict=True)
+    ]
+
+
+def test_the_ratio_is_to_the_faster_layout(modules, cnn_rows):
+    lines = modules.cnn_step.step_table(cnn_rows, {}, 3, 512).splitlines()[-18:]
+    ratios = [line.split()[-3:] if line.count("[") == 2 else None for line in lines]
+    said = [r and r[0] for r in ratios]
+    assert said == [
+        *(None, None, "1.60"),
+        *(None, "1.00", None),
+        *(None, None, "0.50"),
+        *(None, "2.00", None),
+        *(None, None, "0.80"),
+        *(None, "1.25", None),
+    ]
+
+
+def test_scaling_is_per_image_and_over_one_thread(modules, cnn_rows):
+    table = modules.cnn_step.scaling_table(cnn_rows)
+    assert numbers(table, "course_lib")[:2] == [
+        ["1", "0", "0.500", "0.500"],
+        ["2", "0.25", "0.250", "2.00", "0.125", "4.00"],
+    ]
+    assert numbers(table, "PyTorch channels_last")[1][2:] == ["0.500", "0.62", "0.156", "2.00"]
+
+
+def test_the_plot_of_the_cnn_says_its_numbers(modules, cnn_rows):
+    text = modules.cnn_step.draw(cnn_rows).text
+    assert "1 thread, course_lib: 0.500 at 16, 0.500 at 64." in text
+    assert "2 threads, PyTorch channels_last: 0.500 at 16, 0.156 at 64." in text
+
+
+def test_a_steps_arrays_are_counted(modules):
+    cnn = modules.cnn_step
+    weights = [p.data for p in cnn.cnn(np.random.default_rng(6)).parameters()]
+    few, many = (cnn.step_memory(cnn.CourseLib, weights, size, 1)[0] for size in (2, 8))
+    assert few > 2 * 26 * 26 * 32 * 4  # the first convolution's output alone
+    assert 3 * few < many < 5 * few
+
+
+def test_all_threads_are_limited(modules):
+    def used():
+        barrier = threading.Barrier(2)
+
+        def task(_):  # returns the thread, once another one has come
+            try:
+                barrier.wait(timeout=0.2)
+            except threading.BrokenBarrierError:
+                pass
+            return threading.get_ident()
+
+        return len(set(pieces.run(task, [0, 1])))
+
+    with modules.machine.threads_limited(1):
+        assert used() == 1
+        assert {lib["num_threads"] for lib in threadpool_info()} == {1}
+    with modules.machine.threads_limited(2):
+        assert used() == 2
+
+
+def test_peak_memory_grows_with_what_is_in_use():
+    program = "import machine as m, numpy as np; before = m.peak_memory(); np.ones(8_000_000)\n"
+    program += "print(before and m.peak_memory() - before)"
+    finished = subprocess.run(
+        [sys.executable, "-c", program], cwd=BENCHMARKS, capture_output=True, text=True, check=True
+    )
+    if importlib.util.find_spec("resource"):
+        assert 60e6 < int(finished.stdout) < 90e6
+    else:
+        assert finished.stdout.strip() == "None"
+
+
+def test_peak_memory_elsewhere_than_on_linux(modules, monkeypatch):
+    machine, kilobytes = modules.machine, SimpleNamespace(ru_maxrss=5000)
+    posix = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda _: kilobytes)
+    monkeypatch.setattr(machine, "Path", lambda _: Path(os.devnull) / "nothing")
+    monkeypatch.setitem(sys.modules, "resource", posix)
+    for system, expected in (("freebsd14", 5000 * 1024), ("darwin", 5000)):
+        monkeypatch.setattr(machine.sys, "platform", system)
+        assert machine.peak_memory() == expected
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert machine.peak_memory() is None
+    assert modules.cnn_step.megabytes(None) == "not measured here"

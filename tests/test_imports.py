@@ -13,7 +13,7 @@ import course_lib
 PACKAGE = Path(course_lib.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = (  # each may import what stands before it, and its own part of the package
-    {"functional", "initializers", "datasets", "gradcheck"},
+    {"functional", "initializers", "datasets", "gradcheck", "pieces"},
     {"layers", "losses", "autograd"},
     {"optimizers", "training", "weights"},
     {"grading"},

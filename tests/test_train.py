@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import errno
 import io
 import json
@@ -10,7 +11,9 @@ import re
 import signal
 import subprocess
 import sys
+from functools import cache, partial
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +21,12 @@ from threadpoolctl import threadpool_limits
 
 from course_lib import (
     SGD,
+    Conv2D,
     CrossEntropy,
+    Dropout,
+    Flatten,
     Linear,
+    MaxPool,
     ReLU,
     Sequential,
     accuracy,
@@ -28,19 +35,27 @@ from course_lib import (
     load_weights,
 )
 from course_lib.authoring import CourseError
-from course_lib.cli import main, training_report, training_run
-from course_lib.cli.training_run import CHECKPOINT, REPORT, WEIGHTS, Run
+from course_lib.cli import app, main, training_report, training_run
+from course_lib.cli.training_run import CHECKPOINT, RECIPES, REPORT, WEIGHTS, Run
 from course_lib.training import History
-from course_lib.viz import Picture, draw_weights
+from course_lib.viz import Picture, draw_feature_maps, draw_kernels, draw_weights
 
 IMAGES, EPOCHS = 330, 3  # 11 steps in an epoch, the last one with 10 images
 STEPS = 11
+CNN_IMAGES, CNN_STEPS = 60, 4  # the last one with 12 images
 HISTORY = ("step_loss", "epoch_loss", "train_accuracy", "validation_accuracy")
 
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist(train=IMAGES, test=500)
+    return data_of("mlp")
+
+
+@cache
+def data_of(network):
+    if network == "mlp":
+        return load_mnist(train=IMAGES, test=500)
+    return load_mnist(train=CNN_IMAGES, test=100, flatten=False)
 
 
 def silent(line):
@@ -48,7 +63,24 @@ def silent(line):
 
 
 def new_run(folder, seed=0, epochs=EPOCHS):
-    return Run(folder, seed=seed, images=IMAGES, epochs=epochs)
+    return Run("mlp", folder, seed=seed, images=IMAGES, epochs=epochs)
+
+
+def new_cnn_run(folder, seed=0, epochs=2):
+    return Run("cnn", folder, seed=seed, images=CNN_IMAGES, epochs=epochs)
+
+
+NEW_RUN = {"mlp": new_run, "cnn": new_cnn_run}
+
+
+def make_model(network, rng):
+    if network == "mlp":
+        return Sequential(Linear(784, 128, rng), ReLU(), Linear(128, 10, rng))
+    return Sequential(
+        Conv2D(1, 32, 3, rng), ReLU(), MaxPool(2),
+        Conv2D(32, 64, 3, rng), ReLU(), MaxPool(2),
+        Flatten(), Dropout(0.5, rng), Linear(1600, 10, rng),
+    )  # fmt: skip
 
 
 def kept(folder):
@@ -73,11 +105,21 @@ def assert_same_run(folder, other):
 
 
 @pytest.fixture(scope="module")
-def whole(data, tmp_path_factory):
-    """The folder of a run that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    assert new_run(folder).train(data, silent)
-    return folder
+def wholes(tmp_path_factory):
+    """whole(network): the folder of a run that nothing interrupted."""
+
+    @cache
+    def whole(network):
+        folder = tmp_path_factory.mktemp(network) / "run"
+        assert NEW_RUN[network](folder).train(data_of(network), silent)
+        return folder
+
+    return whole
+
+
+@pytest.fixture(scope="module")
+def whole(wholes):
+    return wholes("mlp")
 
 
 @pytest.fixture
@@ -111,7 +153,7 @@ def interrupt():
 
 def test_a_run_is_what_fit_does(whole, data):
     rng = np.random.default_rng(0)
-    model = Sequential(Linear(784, 128, rng), ReLU(), Linear(128, 10, rng))
+    model = make_model("mlp", rng)
     optimizer = SGD(model.parameters(), 0.2)
     expected = History()
     with threadpool_limits(1, user_api="blas"):
@@ -131,19 +173,60 @@ def test_a_run_is_what_fit_does(whole, data):
     assert expected.epoch_loss[-1] < 0.6 * expected.epoch_loss[0]
 
 
-def test_the_weights_load_into_the_same_network(whole, data):
-    rng = np.random.default_rng(9)
-    model = Sequential(Linear(784, 128, rng), ReLU(), Linear(128, 10, rng))
-    load_weights(model, whole / WEIGHTS)
-    last = kept(whole)[1][f"{CHECKPOINT} history.validation_accuracy"][-1]
+def test_a_run_of_the_cnn_is_a_plain_loop_over_moved_batches(wholes):
+    rng, data = np.random.default_rng(0), data_of("cnn")
+    model, loss_fn, losses, tested = make_model("cnn", rng), CrossEntropy(), [], []
+    for rate in (0.1, 0.1 * 0.6):
+        optimizer = SGD(model.parameters(), rate)
+        order = rng.permutation(CNN_IMAGES)
+        for start in range(0, CNN_IMAGES, 16):
+            rows = order[start : start + 16]
+            down, right = rng.integers(-1, 2, size=2)
+            x = np.roll(np.roll(data.x_train[rows], down, axis=1), right, axis=2)
+            loss = loss_fn(model(x), data.y_train[rows])
+            model.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss))
+        tested.append(accuracy(model, data.x_test, data.y_test))
+    _, arrays = kept(wholes("cnn"))
+    for name, parameter in model.named_parameters().items():
+        np.testing.assert_array_equal(arrays[f"{WEIGHTS} {name}"], parameter.data)
+    assert arrays[f"{CHECKPOINT} history.step_loss"].tolist() == losses
+    assert arrays[f"{CHECKPOINT} history.validation_accuracy"].tolist() == tested
+    assert np.isfinite(losses).all()
+
+
+def test_a_batch_is_moved_as_a_whole_by_up_to_one_pixel_each_way():
+    rng, x = np.random.default_rng(3), data_of("cnn").x_train[:5]
+    places = set()
+    for _ in range(100):
+        moved = training_run.moved(x, 1, rng)
+        same = [
+            (down, right)
+            for down in (-1, 0, 1)
+            for right in (-1, 0, 1)
+            if np.array_equal(moved, np.roll(x, (down, right), axis=(1, 2)))
+        ]
+        assert len(same) == 1
+        places.update(same)
+    assert len(places) == 9
+
+
+@pytest.mark.parametrize("network", RECIPES)
+def test_the_weights_load_into_the_same_network(network, wholes):
+    model, data = make_model(network, np.random.default_rng(9)), data_of(network)
+    load_weights(model, wholes(network) / WEIGHTS)
+    last = kept(wholes(network))[1][f"{CHECKPOINT} history.validation_accuracy"][-1]
     assert accuracy(model, data.x_test, data.y_test) == last
 
 
+@pytest.mark.parametrize("network", RECIPES)
 @pytest.mark.parametrize("threads", [1, 2])
-def test_same_seed_same_run_on_any_number_of_threads(threads, whole, data, tmp_path):
+def test_same_seed_same_run_on_any_number_of_threads(network, threads, wholes, tmp_path):
     with threadpool_limits(threads, user_api="blas"):
-        new_run(tmp_path / "again").train(data, silent)
-    assert_same_run(tmp_path / "again", whole)
+        NEW_RUN[network](tmp_path / "again").train(data_of(network), silent)
+    assert_same_run(tmp_path / "again", wholes(network))
 
 
 def test_another_seed_gives_other_weights(whole, data, tmp_path):
@@ -156,53 +239,86 @@ def test_another_seed_gives_other_weights(whole, data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("function", "call", "epochs", "steps"),
+    ("network", "function", "call", "epochs", "steps"),
     [
-        ("SGD.step", 1, 0, 1),
-        ("SGD.step", 7, 0, 7),
-        ("SGD.step", STEPS, 1, 0),
-        ("SGD.step", STEPS + 1, 1, 1),
-        ("SGD.step", 3 * STEPS - 1, 2, STEPS - 1),
-        ("CrossEntropy.__call__", STEPS + 4, 1, 4),
-        ("accuracy", 2, 2, 0),
-        ("accuracy", 3, 3, 0),
-        ("write_atomically", 1, 0, 0),
-        ("write_atomically", 2, 1, 0),
-        ("save_weights", 3, 2, 0),
+        ("mlp", "SGD.step", 1, 0, 1),
+        ("mlp", "SGD.step", 7, 0, 7),
+        ("mlp", "SGD.step", STEPS, 1, 0),
+        ("mlp", "SGD.step", STEPS + 1, 1, 1),
+        ("mlp", "SGD.step", 3 * STEPS - 1, 2, STEPS - 1),
+        ("mlp", "CrossEntropy.__call__", STEPS + 4, 1, 4),
+        ("mlp", "accuracy", 2, 2, 0),
+        ("mlp", "accuracy", 3, 3, 0),
+        ("mlp", "write_atomically", 1, 0, 0),
+        ("mlp", "write_atomically", 2, 1, 0),
+        ("mlp", "save_weights", 3, 2, 0),
+        ("cnn", "SGD.step", 1, 0, 1),
+        ("cnn", "SGD.step", CNN_STEPS, 1, 0),
+        ("cnn", "CrossEntropy.__call__", CNN_STEPS + 2, 1, 2),
+        ("cnn", "SGD.step", 2 * CNN_STEPS - 1, 1, CNN_STEPS - 1),
+        ("cnn", "accuracy", 1, 1, 0),
     ],
 )
 def test_ctrl_c_keeps_the_step_in_hand_and_the_run_goes_on_exactly(
-    function, call, epochs, steps, whole, data, tmp_path, monkeypatch
+    network, function, call, epochs, steps, wholes, tmp_path, monkeypatch
 ):
-    folder = tmp_path / "run"
+    folder, data = tmp_path / "run", data_of(network)
     handler = signal.getsignal(signal.SIGINT)
     owner, _, name = function.rpartition(".")
     with monkeypatch.context() as patch:
         owner = getattr(training_run, owner) if owner else training_run
         before_call(patch, owner, name, call, ctrl_c)
-        assert not new_run(folder).train(data, silent)
+        assert not NEW_RUN[network](folder).train(data, silent)
     assert signal.getsignal(signal.SIGINT) is handler
     about, arrays = kept(folder)
     assert about["begun"]["steps"] == steps
     assert len(arrays[f"{CHECKPOINT} history.epoch_loss"]) == epochs
-    assert len(arrays[f"{CHECKPOINT} history.step_loss"]) == epochs * STEPS + steps
+    in_epoch = STEPS if network == "mlp" else CNN_STEPS
+    assert len(arrays[f"{CHECKPOINT} history.step_loss"]) == epochs * in_epoch + steps
     np.testing.assert_array_equal(arrays[f"{WEIGHTS} 0.W"], arrays[f"{CHECKPOINT} model.0.W"])
-    assert Run.resume(folder).train(data, silent)
-    assert_same_run(folder, whole)
+    assert Run.resume(network, folder).train(data, silent)
+    assert_same_run(folder, wholes(network))
 
 
-def test_a_run_stopped_many_times_is_still_the_same(whole, data, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("network", "steps"), [("mlp", 4), ("cnn", 1)])
+def test_a_run_stopped_many_times_is_still_the_same(network, steps, wholes, tmp_path, monkeypatch):
     folder = tmp_path / "run"
-    run, done = new_run(folder), False
+    run, done = NEW_RUN[network](folder), False
     for _ in range(20):
         with monkeypatch.context() as patch:
-            before_call(patch, training_run.SGD, "step", 4, ctrl_c)
-            done = run.train(data, silent)
+            before_call(patch, training_run.SGD, "step", steps, ctrl_c)
+            done = run.train(data_of(network), silent)
         if done:
             break
-        run = Run.resume(folder)
+        run = Run.resume(network, folder)
     assert done
-    assert_same_run(folder, whole)
+    assert_same_run(folder, wholes(network))
+
+
+@pytest.mark.parametrize("network", RECIPES)
+def test_an_object_that_was_stopped_goes_on_as_well(network, wholes, tmp_path, monkeypatch):
+    run = NEW_RUN[network](tmp_path / "run")
+    with monkeypatch.context() as patch:
+        before_call(patch, training_run.SGD, "step", 3, ctrl_c)
+        assert not run.train(data_of(network), silent)
+    assert run.train(data_of(network), silent)
+    assert_same_run(run.folder, wholes(network))
+
+
+def test_a_checkpoint_from_before_there_was_dropout_goes_on_exactly(
+    whole, data, tmp_path, monkeypatch
+):
+    run = new_run(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        before_call(patch, training_run.SGD, "step", STEPS + 3, ctrl_c)
+        run.train(data, silent)
+    with np.load(run.folder / CHECKPOINT) as archive:
+        arrays = dict(archive)
+    about = json.loads(str(arrays["about"]))
+    del about["begun"]["rng_now"]
+    np.savez(run.folder / CHECKPOINT, **arrays | {"about": json.dumps(about)})
+    assert Run.resume("mlp", run.folder).train(data, silent)
+    assert_same_run(run.folder, whole)
 
 
 @pytest.mark.parametrize(
@@ -220,8 +336,8 @@ def test_an_interrupt_that_does_not_wait_leaves_what_was_saved_last(
         run = new_run(folder)
         with pytest.raises(KeyboardInterrupt):
             run.train(data, silent)
-    assert Run.resume(folder).epochs_done == 1
-    assert Run.resume(folder).train(data, silent)
+    assert Run.resume("mlp", folder).epochs_done == 1
+    assert Run.resume("mlp", folder).train(data, silent)
     assert_same_run(folder, whole)
 
 
@@ -243,16 +359,16 @@ def test_a_second_ctrl_c_while_saving_leaves_the_checkpoint_before(
         with pytest.raises(KeyboardInterrupt):
             run.train(data, silent)
     assert [(folder / CHECKPOINT).read_bytes()] == found
-    assert Run.resume(folder).epochs_done == 0
+    assert Run.resume("mlp", folder).epochs_done == 0
     assert sorted(p.name for p in folder.iterdir()) == [CHECKPOINT, WEIGHTS]
-    assert Run.resume(folder).train(data, silent)
+    assert Run.resume("mlp", folder).train(data, silent)
     assert_same_run(folder, whole)
 
 
 def test_more_epochs_go_on_as_if_they_had_been_asked_for_at_first(whole, data, tmp_path):
     folder = tmp_path / "run"
     new_run(folder, epochs=1).train(data, silent)
-    assert Run.resume(folder, epochs=EPOCHS).train(data, silent)
+    assert Run.resume("mlp", folder, epochs=EPOCHS).train(data, silent)
     assert_same_run(folder, whole)
 
 
@@ -293,10 +409,10 @@ def test_a_process_that_is_stopped_goes_on_exactly(way, tmp_path, no_report, cap
             r'Go on with: course train mlp --resume --to ".*run"\n',
             err,
         )
-    done = Run.resume(folder).epochs_done
+    done = Run.resume("mlp", folder).epochs_done
     assert done >= 2
     assert main(["train", "mlp", "--resume", "--to", str(folder), "--epochs", str(done + 1)]) == 0
-    expected = Run(tmp_path / "expected", images=IMAGES, epochs=done + 1)
+    expected = Run("mlp", tmp_path / "expected", images=IMAGES, epochs=done + 1)
     assert expected.train(load_mnist(train=IMAGES), silent)
     assert_same_run(folder, tmp_path / "expected")
 
@@ -317,7 +433,7 @@ def stopped(whole, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["cnn"], 2, "there is no model cnn; there is mlp"),
+        (["rnn"], 2, "there is no network rnn; mlp or cnn was wanted"),
         (["mlp", "--epochs", "0"], 2, "--epochs is 0, expected a whole number of 1 or more"),
         (["mlp", "--epochs", "few"], 2, "--epochs is few, expected a whole number of 1 or more"),
         (
@@ -332,6 +448,9 @@ def stopped(whole, tmp_path, monkeypatch):
         (["mlp", "--resume", "--seed", "3"], 2, "--seed is 3, but the run in trained"),
         (["mlp", "--resume", "--limit", "64"], 2, f"has {IMAGES}; leave --limit out"),
         (["mlp", "--resume", "--epochs", "2"], 2, "--epochs is 2, but the run in trained"),
+        (["cnn", "--resume"], 2, "there is no run in trained"),
+        (["cnn", "--resume", "--to", "trained/mlp"], 2, "is one of mlp, not of cnn: go on with `"),
+        (["cnn", "--to", "trained/mlp"], 1, "holds checkpoint.npz of a run already"),
     ],
 )
 def test_bad_options_are_one_line_and_change_nothing(stopped, arguments, code, says, capsys):
@@ -350,7 +469,7 @@ def test_bad_options_are_one_line_and_change_nothing(stopped, arguments, code, s
 def test_a_new_run_never_replaces_what_is_there(name, tmp_path):
     (tmp_path / name).write_bytes(b"mine")
     with pytest.raises(CourseError, match=name):
-        Run(tmp_path)
+        Run("mlp", tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused_or_read_right(whole, tmp_path):
@@ -366,7 +485,7 @@ def test_a_damaged_checkpoint_is_refused_or_read_right(whole, tmp_path):
         (tmp_path / CHECKPOINT).write_bytes(content)
         run = None
         with contextlib.suppress(CourseError):
-            run = Run.resume(tmp_path)
+            run = Run.resume("mlp", tmp_path)
         if run is None:
             refused += 1
         else:  # a byte that nothing depends on
@@ -386,9 +505,10 @@ def test_a_damaged_checkpoint_is_one_line_at_the_terminal(stopped, capsys):
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(stopped, monkeypatch):
-    monkeypatch.setattr(training_run, "LEARNING_RATE", 0.1)
+    other = dataclasses.replace(RECIPES["mlp"], learning_rate=0.1)
+    monkeypatch.setitem(RECIPES, "mlp", other)
     with pytest.raises(CourseError, match="another version"):
-        Run.resume(stopped)
+        Run.resume("mlp", stopped)
 
 
 def test_a_folder_that_cannot_be_written_shows_before_any_training(tmp_path, monkeypatch, capsys):
@@ -397,7 +517,7 @@ def test_a_folder_that_cannot_be_written_shows_before_any_training(tmp_path, mon
     before_call(monkeypatch, training_run.SGD, "step", 1, lambda: pytest.fail("it trained"))
     assert main(["train", "mlp", "--limit", "64"]) == 1
     err = capsys.readouterr().err
-    assert err.startswith(f"course: the run cannot be saved in {training_run.FOLDER}: ")
+    assert err.startswith(f"course: the run cannot be saved in {Path('trained', 'mlp')}: ")
     assert err.count("\n") == 1
 
 
@@ -409,7 +529,7 @@ def test_a_disk_that_gets_full_keeps_the_checkpoint_before(data, tmp_path, monke
     folder = tmp_path / "run"
     with pytest.raises(CourseError, match=r"cannot be saved in .*run: No space left on device"):
         new_run(folder).train(data, silent)
-    assert Run.resume(folder).epochs_done == 1
+    assert Run.resume("mlp", folder).epochs_done == 1
     assert sorted(p.name for p in folder.iterdir()) == [CHECKPOINT, WEIGHTS]
 
 
@@ -517,6 +637,77 @@ def test_the_first_layer_is_shown_before_and_after(finished):
     assert 0 < text.index(before) < text.index(after)
 
 
+@pytest.fixture(scope="module")
+def finished_cnn(tmp_path_factory):
+    """A run of the command on little data: (folder, standard output, data)."""
+    folder = tmp_path_factory.mktemp("finished_cnn") / "run"
+    load, out = partial(load_mnist, test=500), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setattr(app, "load_mnist", load)
+        code = main(["train", "cnn", "--limit", "300", "--epochs", "2", "--to", str(folder)])
+    assert code == 0
+    return folder, out.getvalue(), load(train=300, flatten=False)
+
+
+def test_the_cnn_is_trained_by_the_same_command(finished_cnn):
+    folder, out, _ = finished_cnn
+    assert out.startswith(
+        "conv32-conv64-10 on 300 images: batches of 16, each moved by up to 1 px, "
+        "learning rate 0.1, times 0.6 after every epoch, seed 0\n"
+    )
+    assert re.findall(r"epoch (\d) of 2: loss .*, test accuracy .* s\n", out) == ["1", "2"]
+    assert out.endswith(f"weights.npz and report.html are in {folder}\n")
+
+
+def test_the_report_on_the_cnn_measures_without_dropout(finished_cnn):
+    folder, _, data = finished_cnn
+    model = make_model("cnn", np.random.default_rng(0))
+    load_weights(model, folder / WEIGHTS)
+    model.eval()
+    right = int((model.forward(data.x_test).argmax(axis=1) == data.y_test).sum())
+    words = Page((folder / REPORT).read_text(encoding="utf-8")).words
+    assert f"{right} of 500 test images" in words
+    assert kept(folder)[1][f"{CHECKPOINT} history.validation_accuracy"][-1] == right / 500
+    assert "34,826" in words
+    assert "16, each moved by up to 1 px" in words
+
+
+def test_the_report_on_the_cnn_shows_kernels_and_feature_maps(finished_cnn):
+    folder, _, data = finished_cnn
+    text = (folder / REPORT).read_text(encoding="utf-8")
+    assert len(Page(text).pictures) == 6
+    first = make_model("cnn", np.random.default_rng(0))
+    last = make_model("cnn", np.random.default_rng(0))
+    load_weights(last, folder / WEIGHTS)
+    kernels = {"before training": first[0].W.data, "after training": last[0].W.data}
+    assert draw_kernels(kernels).html() in text
+    maps = np.maximum(last[0].forward(data.x_test[:1]), 0)
+    deeper = np.maximum(last[3].forward(last[2].forward(maps)), 0)
+    titles = "convolution 1, after ReLU", "convolution 2, after ReLU"
+    picture = draw_feature_maps(
+        data.x_test[0], dict(zip(titles, (maps[0], deeper[0]), strict=True))
+    )
+    assert picture.html() in text
+
+
+@pytest.mark.parametrize("network", RECIPES)
+def test_the_code_in_the_report_gives_the_trained_network(
+    network, finished, finished_cnn, monkeypatch
+):
+    folder = finished[0] if network == "mlp" else finished_cnn[0]
+    monkeypatch.chdir(folder)
+    code = Page((folder / REPORT).read_text(encoding="utf-8")).words.partition("Using the weights")
+    names = {}
+    exec(code[2], names)
+    parameters = names["model"].named_parameters()
+    expected = make_model(network, np.random.default_rng(5))
+    load_weights(expected, folder / WEIGHTS)
+    assert parameters.keys() == expected.named_parameters().keys()
+    for name, parameter in expected.named_parameters().items():
+        np.testing.assert_array_equal(parameters[name].data, parameter.data)
+    assert not any(layer.training for layer in names["model"])
+
+
 def test_the_report_escapes_what_it_is_given(data, tmp_path, monkeypatch):
     run = new_run(tmp_path / "run", epochs=1)
     run.train(data, silent)
@@ -542,6 +733,6 @@ def test_ctrl_c_during_the_report_says_how_to_go_on(stopped, monkeypatch, capsys
     assert main(["train", "mlp", "--resume"]) == 130
     err = capsys.readouterr().err
     assert err == (
-        f"course: stopped at once; {training_run.FOLDER} is as it was saved last. "
+        f"course: stopped at once; {Path('trained', 'mlp')} is as it was saved last. "
         "Go on with: course train mlp --resume\n"
     )

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -206,6 +206,85 @@ def _runs_that_end_together():
     return viz.draw_runs(runs, "accuracy", "epoch", ("guessing", 0.1), smooth=2)
 
 
+IMAGE = np.array(
+    [[0, 0, 1, 1, 0, 0], [0, 1, 2, 2, 1, 0], [0, 0, 1, 3, 1, 0], [0, 1, 2, 2, 0, 1],
+     [1, 0, 3, 1, 0, 0]]
+)  # fmt: skip
+KERNEL = np.array([[1, 0, -1], [2, 0.5, -2], [1, 0, -3]])
+POOLED = np.array(
+    [[1, 3, 2, 0, 4], [2, -1, 5, 5, 1], [0, 1, -2, -3, 2], [4, 2, -1, -5, 0], [7, 1, 2, 3, 9]]
+)
+
+
+def _window():
+    return viz.draw_window(IMAGE, KERNEL, (1, 2))
+
+
+def _window_in_the_padding():
+    so_far = np.full((3, 3), np.nan)
+    so_far[0, :2] = [7, -2.125]
+    return viz.draw_window(IMAGE, KERNEL, (0, 1), so_far, stride=2, padding=1, bias=0.25)
+
+
+def _window_of_a_picture():
+    image = np.random.default_rng(5).uniform(size=(28, 20))
+    return viz.draw_window(image, np.ones((5, 5)) / 3, (20, 15))
+
+
+def _kernels():
+    rng = np.random.default_rng(6)
+    return viz.draw_kernels({w: rng.uniform(-1, 0.5, (3, 3, 1, 20)) for w in ("before", "after")})
+
+
+def _few_kernels():
+    W = np.stack([np.eye(2), -4 * np.eye(2)], axis=-1)[:, :, None]
+    return viz.draw_kernels(W, ["a long name", "b"])
+
+
+def _feature_maps():
+    maps = np.random.default_rng(7).uniform(0, 2, (26, 26, 14))
+    return viz.draw_feature_maps(
+        np.eye(28), {"after ReLU": maps, "after pooling": maps[::2, ::2] / 2}
+    )
+
+
+def _few_feature_maps():
+    maps = np.arange(-12.0, 24.0).reshape(3, 3, 4)
+    return viz.draw_feature_maps(np.eye(5)[:, :, None], maps, [3, 1])
+
+
+def _reach():
+    return viz.draw_reach(5, output=(1, 1), input=(2, 2), weight=(0, 2))
+
+
+def _reach_with_stride_and_padding():
+    return viz.draw_reach((4, 6), 3, 2, 1, output=(0, 0), input=(1, 4), weight=(2, 0))
+
+
+def _reach_of_what_is_left_out():
+    return viz.draw_reach(6, 3, stride=2, input=(5, 0))
+
+
+def _max_pooling():
+    return viz.draw_pooling(POOLED, 2, [[0.5, -1], [2, -0.25]])
+
+
+def _average_pooling():
+    return viz.draw_pooling(POOLED[:4, :3], 2, [[4], [-1]], kind="average")
+
+
+def _pooling_without_rest():
+    return viz.draw_pooling(POOLED[:3, :3], 3)
+
+
+def _pooling_as_large_as_it_may_be():
+    return viz.draw_pooling(np.arange(-720, 720, 10).reshape(12, 12), 5, np.eye(2))
+
+
+def _reach_of_an_image_too_wide_for_one_row():
+    return viz.draw_reach((3, 12), output=(0, 9))
+
+
 def _surprise():
     return viz.draw_surprise((1, 0.99, 0.5, 0.001))
 
@@ -241,6 +320,46 @@ EXAMPLES = {
     ],
     _runs_that_end_together: ["accuracy of 6 runs. ", "seed 0: from 0.1 to 0.77 in 4 epochs"],
     _surprise: ["0 at p = 1", "0.0101 at p = 0.99", "0.693 at p = 0.5", "6.91 at p = 0.001"],
+    _window: [
+        "Window [1, 2] of the image (5, 6) is [[2, 2, 1], [1, 3, 1], [2, 2, 0]]",
+        "the products are [[2, 0, -1], [2, 1.5, -2], [2, 0, 0]] and add up to 4.5:",
+        "feature map [1, 2] = 4.5, of shape (3, 4)",
+    ],
+    _window_in_the_padding: [
+        "stride 2, padding 1", "[[0, 0, 0], [0, 1, 1], [1, 2, 2]]",
+        "add up to -6.5, plus the bias 0.25: feature map [0, 1] = -6.25, of shape (3, 3)",
+    ],
+    _window_of_a_picture: ["image (28, 20)", "of shape (24, 16)"],
+    _kernels: ["20 kernels of 3 x 3", "before: from -0.99 to 0.49.", "after: from -0.99 to 0.49."],
+    _few_kernels: ["2 kernels of 2 x 2 on one scale. Weights: from -4 to 1."],
+    _feature_maps: [
+        "28 x 28 and 12 channels", "after ReLU, 26 x 26, channels 0 from 0.", "11 from 0.",
+        "after pooling, 13 x 13",
+    ],
+    _few_feature_maps: ["5 x 5 and 2 channels", "channels 3 from -9 to 23, 1 from -11 to 21."],
+    _reach: [
+        "y[1, 1] adds up 9 products: it touches 9 inputs: x[1, 1] W[0, 0], x[1, 2] W[0, 1]",
+        "x[2, 2] goes into 9 outputs, each time through another weight: y[0, 0] through W[2, 2]",
+        "W[0, 2] is used for all 9 outputs: its gradient adds up 9 products: x[0, 2] to y[0, 0]",
+    ],
+    _reach_with_stride_and_padding: [
+        "x (4, 6), padding 1 with W (3, 3) to y (2, 3), stride 2",
+        "touches 9 inputs, 5 of them in the padding",
+        "x[1, 4] goes into 2 outputs, each time through another weight: y[0, 2] through W[2, 1], "
+        "y[1, 2] through W[0, 1].",
+        "W[2, 0] is used for all 6 outputs",
+    ],
+    _reach_of_what_is_left_out: ["x[5, 0] goes into no output."],
+    _max_pooling: [
+        "x (5, 5) is [[1, 3, 2, 0, 4]", "y (2, 2) is [[3, 5], [4, -1]]",
+        "winners are at [0, 1], [1, 2], [3, 0], [3, 2].", "In no window: 9 entries.",
+        "dx is [[0, 0.5, 0, 0, 0], [0, 0, -1, 0, 0], [0, 0, 0, 0, 0], [2, 0, -0.25, 0, 0], "
+        "[0, 0, 0, 0, 0]].",
+    ],
+    _average_pooling: ["is [[1.25], [1.75]]", "no window: 4", "dx is [[1, 1, 0], [1, 1, 0]"],
+    _pooling_without_rest: ["y (1, 1) is [[5]]. The winners are at [1, 2]."],
+    _pooling_as_large_as_it_may_be: ["In no window: 44 entries."],
+    _reach_of_an_image_too_wide_for_one_row: ["y[0, 9] adds up 9 products"],
     _confusion: ["123 samples", "2 classes", "120 right", "cat taken for dog (3)"],
 }  # fmt: skip
 EVERYTHING = [*EXAMPLES, *make_images.PICTURES.values()]
@@ -528,9 +647,165 @@ def test_weights_can_share_a_scale():
     assert {axes.images[0].get_clim() for axes in shared.figure.axes[:3]} == {(-0.25, 0.25)}
 
 
+def _cells(axes, **look):
+    """Centres of the cells of a grid that have this colour of face or hatch, left to right."""
+    return [
+        patch.get_center()
+        for patch in axes.patches
+        if all(getattr(patch, f"get_{name}")() == value for name, value in look.items())
+    ]
+
+
+def _words_at(axes, place):
+    return [
+        text.get_text() for text in axes.texts if np.allclose(text.get_position(), place, atol=0.02)
+    ]
+
+
+def test_only_the_winners_of_a_pool_are_tinted_and_only_the_rest_is_hatched():
+    (axes,) = _max_pooling().figure.axes
+    tint = (*to_rgb(COLORS["tint"]), 1.0)
+    winners = [_words_at(axes, place) for place in _cells(axes, facecolor=tint, linewidth=0.8)]
+    assert winners == [["3"], ["5"], ["4"], ["−1"], ["0.5"], ["−1"], ["2"], ["−0.25"]]
+    rest = [_words_at(axes, place) for place in _cells(axes, hatch="////")]
+    assert rest == [["4"], ["1"], ["2"], ["0"], ["7"], ["1"], ["2"], ["3"], ["9"]] + 9 * [["0"]]
+
+
+def test_windows_of_a_pool_are_outlined():
+    (axes,) = _max_pooling().figure.axes
+    outlines = [patch for patch in axes.patches if not patch.get_fill()]
+    assert len(outlines) == 8
+    assert {round(patch.get_height(), 6) for patch in outlines} == {0.6}
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (1, 1), (2, 1)])
+def test_every_product_of_a_convolution_is_reached_once_from_each_side(stride, padding):
+    H, W, K = 3, 4, 2
+    rows, columns = ((n + 2 * padding - K) // stride + 1 for n in (H, W))
+
+    def products(which, shape):
+        found = 0
+        for place in np.ndindex(shape):
+            text = viz.draw_reach((H, W), K, stride, padding, **{which: place}).text
+            goes_on = {"output": r"adds up (\d+) product", "input": r"goes into (\d+) output",
+                       "weight": r"gradient adds up (\d+) product"}[which]  # fmt: skip
+            counts = re.findall(goes_on, text)
+            outside = re.findall(r"(\d+) of them in the padding", text)
+            found += sum(map(int, counts)) - sum(map(int, outside))
+        return found
+
+    total = rows * columns * K * K
+    inside = products("output", (rows, columns))
+    assert inside == products("input", (H, W))
+    assert products("weight", (K, K)) == total
+    assert (inside == total) == (padding == 0)
+
+
+def test_letters_of_a_reach_pair_what_is_multiplied():
+    x, W = np.random.default_rng(8).standard_normal((2, 5, 5))
+    W = W[:3, :3]
+    text = viz.draw_reach(5, output=(2, 1)).text
+    pairs = re.findall(r"x\[(\d), (\d)\] W\[(\d), (\d)\]", text)
+    mine = sum(x[int(r), int(c)] * W[int(i), int(j)] for r, c, i, j in pairs)
+    assert mine == pytest.approx(np.sum(x[2:5, 1:4] * W))
+    (axes,) = viz.draw_reach(5, output=(2, 1)).figure.axes
+    letters = [text.get_text() for text in axes.texts if text.get_text() in set("abcdefghi")]
+    assert letters == 2 * list("abcdefghi")
+
+
+def test_the_window_is_outlined_where_it_lies_and_marked_in_the_map():
+    (axes,) = _window_in_the_padding().figure.axes
+    (outline,) = [patch for patch in axes.patches if not patch.get_fill()]
+    assert round(outline.get_height(), 6) == 0.9
+    place = outline.get_center()  # row 1, column 3 of the padded image: row 0, column 2 of IMAGE
+    assert _words_at(axes, place) == ["1"]
+    assert _words_at(axes, (place[0], place[1] + 0.3)) == ["0"]
+    assert _words_at(axes, (place[0], place[1] - 0.3)) == ["2"]
+    (marked,) = _cells(axes, facecolor=(*to_rgb(COLORS["tint"]), 1.0))
+    assert _words_at(axes, marked) == ["−2.125"]
+
+
+def test_a_picture_shows_its_window_in_both_images():
+    (axes,) = _window_of_a_picture().figure.axes
+    image, result = axes.images
+    assert image.get_array().shape == (28, 20)
+    assert result.get_array().shape == (24, 16)
+    np.testing.assert_allclose(
+        result.get_array()[20, 15], image.get_array()[20:25, 15:20].sum() / 3
+    )
+    outlines = [p for p in axes.patches if not p.get_fill() and p.get_linewidth() == 1.8]
+    pixel = 2.6 / 28
+    for outline, shown_in, size in zip(outlines, (image, result), (5, 1), strict=True):
+        left, _, _, top = shown_in.get_extent()
+        assert outline.get_height() == outline.get_width() == pytest.approx(size * pixel)
+        assert (outline.get_x() - left) / pixel == pytest.approx(15)
+        assert (top - outline.get_y()) / pixel == pytest.approx(20 + size)
+
+
+def test_kernels_share_one_scale_and_have_dashes_below_zero():
+    picture = _kernels()
+    axes = picture.figure.axes[0]
+    assert len(axes.images) == 40
+    ((low, high),) = {image.get_clim() for image in axes.images}
+    assert -low == high == max(np.abs(image.get_array()).max() for image in axes.images)
+    below = sum(int((image.get_array() < -0.1 * high).sum()) for image in axes.images)
+    assert len(axes.lines) == below > 0
+    (dash,) = {round(np.ptp(line.get_xdata()), 6) for line in axes.lines}
+    assert dash > 0
+
+
+def test_dashes_stand_in_the_cells_below_zero():
+    axes = _few_kernels().figure.axes[0]
+    assert len(axes.lines) == 2
+    left, right, bottom, top = axes.images[1].get_extent()
+    places = [
+        ((np.mean(line.get_xdata()) - left) / (right - left),
+         (top - np.mean(line.get_ydata())) / (top - bottom))
+        for line in axes.lines
+    ]  # fmt: skip
+    np.testing.assert_allclose(places, [[0.25, 0.25], [0.75, 0.75]])
+
+
+def test_feature_maps_of_a_layer_share_one_scale():
+    images = _feature_maps().figure.axes[0].images
+    assert [image.get_array().shape for image in images] == [(28, 28)] + 12 * [(26, 26)] + 12 * [
+        (13, 13)
+    ]
+    ((low, first),) = {image.get_clim() for image in images[1:13]}
+    ((_, second),) = {image.get_clim() for image in images[13:]}
+    assert low == 0
+    assert first == max(image.get_array().max() for image in images[1:13]) > 1.5 * second
+    signed = _few_feature_maps().figure.axes[0].images
+    np.testing.assert_array_equal(signed[1].get_array()[0], [-9, -5, -1])
+    assert any("grey is 0" in text.get_text() for text in _few_feature_maps().figure.axes[0].texts)
+    positive = viz.draw_feature_maps(IMAGE, np.array([[[-1.0, 2.0], [-3.0, 4.0]]]), [1])
+    assert any("white is 0" in text.get_text() for text in positive.figure.axes[0].texts)
+    assert {image.get_clim() for image in signed[1:]} == {(-23, 23)}
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
+        (lambda: viz.draw_window(np.ones(4), KERNEL, (0, 0)), r"\(4,\), expected \(H, W\)"),
+        (lambda: viz.draw_window(IMAGE, np.ones((3, 2)), (0, 0)), r"kernel has shape \(3, 2\)"),
+        (lambda: viz.draw_window(IMAGE, np.ones((6, 6)), (0, 0)), "K from 1 to 5"),
+        (lambda: viz.draw_window(IMAGE, KERNEL, (3, 0)), r"\(3, 0\), but .* shape \(3, 4\)"),
+        (lambda: viz.draw_window(IMAGE, KERNEL, (0, 0), np.ones((3, 3))), r"expected \(3, 4\)"),
+        (lambda: viz.draw_kernels(np.ones((3, 3, 2, 4))), r"W has shape \(3, 3, 2, 4\)"),
+        (lambda: viz.draw_kernels({"a": np.ones((3, 2, 1, 4))}), r"W 'a' has .* \(K, K, 1, F\)"),
+        (lambda: viz.draw_kernels({c: np.ones((3, 3, 1, ord(c))) for c in "ab"}), "one shape"),
+        (lambda: viz.draw_kernels(np.ones((3, 3, 1, 4)), ["a"]), "4 kernels need as many names"),
+        (lambda: viz.draw_feature_maps(np.ones((4, 4, 3)), np.ones((2, 2, 2))), r"\(H, W, 1\)"),
+        (lambda: viz.draw_feature_maps(IMAGE, np.ones((2, 2))), r"\(2, 2\), expected \(H, W, F\)"),
+        (lambda: viz.draw_feature_maps(IMAGE, np.ones((2, 2, 2)), [2]), "from 0 to 1"),
+        (lambda: viz.draw_feature_maps(IMAGE, np.ones((2, 2, 2)), []), r"channels are \[\]"),
+        (lambda: viz.draw_reach(5), "give an output, an input or a weight"),
+        (lambda: viz.draw_reach(5, output=(3, 0)), r"y\[3, 0\] is outside of y \(3, 3\)"),
+        (lambda: viz.draw_reach(2, output=(0, 0)), "no window in an input of 2 x 2"),
+        (lambda: viz.draw_reach(12, weight=(0, 0)), "in 100 products, expected up to 52"),
+        (lambda: viz.draw_pooling(np.ones(4)), r"\(4,\), expected \(H, W\)"),
+        (lambda: viz.draw_pooling(POOLED, 2, np.ones((3, 2))), r"\(3, 2\), expected \(2, 2\)"),
+        (lambda: viz.draw_pooling(POOLED, kind="sum"), "'sum', expected 'max' or 'average'"),
         (lambda: viz.draw_runs({}), "0 runs given, expected 1 to 6"),
         (lambda: viz.draw_runs({"a": [1.0], "b": []}), r"'b' has shape \(0,\)"),
         (lambda: viz.draw_runs({"a": [1.0]}, smooth=0), "smooth is 0"),
@@ -546,7 +821,7 @@ def test_weights_can_share_a_scale():
         (lambda: viz.draw_graph({"a": "a"}, [("a", "b")]), "no node 'b'"),
         (lambda: viz.draw_graph(dict(a="a", b="b"), [("a", "b"), ("b", "a")]), "cycle"),
         (lambda: viz.draw_graph(dict(a="a", b="b"), [("a", "b")], {}, [1, 2]), "1 edges need"),
-        (lambda: viz.draw_matrices({"W": np.zeros((13, 2))}), r"W has shape \(13, 2\)"),
+        (lambda: viz.draw_matrices({"W": np.zeros((13, 2))}), r"W \(13, 2\) is too large"),
         (lambda: viz.draw_matrices({"W": np.zeros((1, 2))}, ["@"]), "need 0 operators, got 1"),
         (lambda: viz.draw_gradient_comparison(np.ones(2), np.ones(3)), r"\(2,\).*\(3,\)"),
         (lambda: viz.draw_digits(np.ones((2, 9))), r"\(2, 9\), expected \(N, H, W\)"),
@@ -652,6 +927,51 @@ def test_the_stored_run_is_small_and_its_mistakes_are_wrong():
     assert run.step_loss.shape == (9380,)
     assert run.weights.shape == (3, 784, 16)
     assert run.test_accuracy[-1] > 0.97
+    assert (make_images.load_mnist().y_test[run.mistakes] != run.said).all()
+
+
+def test_windows_of_the_figure_give_what_the_text_says():
+    text = make_images.conv_window().text
+    image = make_images.load_mnist(flatten=False).x_train[2, :, :, 0]
+    found = re.findall(r"at \[(\d+), (\d+)\], gives (-?[\d.]+)\.(?: |$)", text)
+    assert len(found) == 3
+    for row, column, value in found:
+        window = image[int(row) : int(row) + 3, int(column) : int(column) + 3]
+        assert float(value) == pytest.approx((window[:, 2] - window[:, 0]).sum(), abs=0.006)
+
+
+def test_gradients_of_the_small_convolution_are_worked_out():
+    text = make_images.conv_backward_reach().text
+    assert "dW[0, 2] adds up 9 products to 10" in text
+    assert "dx[2, 2] adds up 9 products to 4" in text
+    assert "[[1, 2, 3, 2, 1], [2, 4, 6, 4, 2], [3, 6, 9, 6, 3]" in text
+
+
+def test_shapes_of_the_convolutional_network():
+    text = make_images.cnn_shapes().text
+    assert "34,826 parameters in all" in text
+    assert "max pooling 2: output (N, 5, 5, 64), dx (N, 11, 11, 64)" in text
+    assert "320 parameters with gradients (3, 3, 1, 32), (32,), dx not needed" in text
+    assert text.count("not needed") == 1
+
+
+def test_the_stored_run_of_the_convolutional_network_can_be_repeated():
+    """The first steps again; roundings that differ between machines hardly show in them."""
+    stored = make_images._cnn_run()
+    model, optimizer, rng = make_images.new_cnn()
+    np.testing.assert_array_equal(model[0].W.data, stored.kernels[0])
+    steps = islice(make_images.cnn_epoch(model, optimizer, rng), 60)
+    losses = [loss for loss, _ in steps]
+    np.testing.assert_allclose(losses, stored.step_loss[:60], rtol=0.02)
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_the_stored_run_of_the_convolutional_network_is_small_and_good():
+    assert make_images.CNN_RUN_FILE.stat().st_size < 300_000
+    run = make_images._cnn_run()
+    assert len(run.step_loss) == len(run.test_accuracy) * -(-60_000 // make_images.CNN.batch_size)
+    assert run.kernels.shape == (2, 3, 3, 1, 32)
+    assert run.test_accuracy[-1] > 0.985
     assert (make_images.load_mnist().y_test[run.mistakes] != run.said).all()
 
 

@@ -323,15 +323,19 @@ def _whole_number(option, least, most=None):
     return parse
 
 
+_NETWORKS = " or ".join(training_run.RECIPES)
+_EPOCHS = ", ".join(f"{recipe.epochs} ({name})" for name, recipe in training_run.RECIPES.items())
+
+
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help='What to train: "mlp".')],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=f"What to train: {_NETWORKS}.")],
     epochs: Annotated[
         int | None,
         typer.Option(
             parser=_whole_number("--epochs", 1),
             metavar="N",
-            help=f"Epochs in all; {training_run.EPOCHS} by default.",
+            help=f"Epochs in all; by default {_EPOCHS}.",
         ),
     ] = None,
     limit: Annotated[
@@ -351,40 +355,49 @@ def train(
         ),
     ] = None,
     to: Annotated[
-        Path, typer.Option("--to", metavar="FOLDER", help="Folder for all that is written.")
-    ] = training_run.FOLDER,
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="FOLDER",
+            help="Folder for all that is written; trained/NETWORK by default.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the run in the folder was stopped.")
     ] = False,
 ):
     """Trains a network on all of MNIST; writes its weights and a report. Ctrl-C keeps what is done.
 
-    mlp: 784-128-10 with ReLU. With --resume, the options that you leave out are those of the run.
+    mlp: 784-128-10 with ReLU. cnn: the convolutional network of chapter 05. With --resume, the
+    options that you leave out are those of the run.
     """
-    if model != "mlp":
-        raise UsageError(f"there is no model {model}; there is mlp")
+    if network not in training_run.RECIPES:
+        raise UsageError(f"there is no network {network}; {_NETWORKS} was wanted")
+    default = Path("trained", network)
+    folder = to or default
     options = {"seed": seed, "images": limit, "epochs": epochs}
     if resume:
-        run = training_run.Run.resume(to, **options)
+        run = training_run.Run.resume(network, folder, **options)
     else:
-        run = training_run.Run(to, **{k: v for k, v in options.items() if v is not None})
+        given = {name: value for name, value in options.items() if value is not None}
+        run = training_run.Run(network, folder, **given)
     try:
-        data = load_mnist(train=run.settings["images"])
+        data = load_mnist(train=run.settings["images"], flatten=run.recipe.flatten)
     except RuntimeError as error:
         raise CourseError(str(error)) from None
-    again = "course train mlp --resume" + (f' --to "{to}"' if to != training_run.FOLDER else "")
+    again = f"course train {network} --resume" + (f' --to "{folder}"' if folder != default else "")
     _say(f"{run}, {run.place}" if resume else f"{run}")
     if run.finished:
         _say("this run is finished; with a larger --epochs it goes on")
     try:
         if not run.train(data, _say):
-            return _fail(f"stopped {run.place}; all is kept in {to}. Go on with: {again}", 130)
+            return _fail(f"stopped {run.place}; all is kept in {folder}. Go on with: {again}", 130)
         from course_lib.cli import training_report  # here: it loads matplotlib
 
         training_report.write_report(run, data)
     except KeyboardInterrupt:
-        return _fail(f"stopped at once; {to} is as it was saved last. Go on with: {again}", 130)
-    _say(f"{training_run.WEIGHTS} and {training_run.REPORT} are in {to}")
+        return _fail(f"stopped at once; {folder} is as it was saved last. Go on with: {again}", 130)
+    _say(f"{training_run.WEIGHTS} and {training_run.REPORT} are in {folder}")
 
 
 @app.command()

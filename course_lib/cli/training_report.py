@@ -1,14 +1,23 @@
 """The report on a training run: one HTML file that holds its pictures."""
 
+import inspect
 from html import escape
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from course_lib.authoring import write_atomically
-from course_lib.cli.training_run import HIDDEN, REPORT, WEIGHTS
+from course_lib.cli.training_run import REPORT, WEIGHTS
 from course_lib.functional import softmax_forward
-from course_lib.viz import draw_confusion, draw_digits, draw_runs, draw_weights
+from course_lib.layers import Conv2D, ReLU
+from course_lib.viz import (
+    draw_confusion,
+    draw_digits,
+    draw_feature_maps,
+    draw_kernels,
+    draw_runs,
+    draw_weights,
+)
 
 MISTAKES, UNITS = 16, 16  # how many are shown
 STYLE = """
@@ -25,11 +34,14 @@ img { background: white; border-radius: 6px; padding: .5rem; box-sizing: border-
 pre { overflow-x: auto; padding: .8rem; border: 1px solid #8886; border-radius: 6px; }
 """
 USE = """import numpy as np
-from course_lib import Linear, ReLU, Sequential, load_weights
+from course_lib import {layers}, load_weights
 
-rng = np.random.default_rng(0)
-model = Sequential(Linear(784, {hidden}, rng), ReLU(), Linear({hidden}, 10, rng))
+
+{build}
+
+model = {name}(np.random.default_rng(0))
 load_weights(model, "{file}")
+model.eval()  # nothing is dropped out where the network is only used
 """
 
 
@@ -56,9 +68,11 @@ def report(run, data):
         "<h2>Settings</h2>",
         _table(
             [
-                ("network", f"{settings['model']}, ReLU, softmax cross-entropy"),
+                ("network", ", ".join(map(repr, run.model))),
+                ("parameters", f"{sum(p.size for p in run.model.parameters()):,}"),
+                ("loss", "softmax cross-entropy, mean over the batch"),
                 ("training images", f"{settings['images']:,}"),
-                ("batch size", settings["batch_size"]),
+                ("batch size", run.batch),
                 (
                     "SGD, learning rate",
                     f"{settings['learning_rate']}, times {settings['decay']} after every epoch",
@@ -82,10 +96,9 @@ def report(run, data):
         "<h2>Which digits are confused</h2>",
         _figure(draw_confusion(counts)),
         *_mistakes(data.x_test, labels, probabilities),
-        "<h2>The first layer</h2>",
-        *_first_layer(run),
+        *(_convolutions(run, data.x_test) if isinstance(run.model[0], Conv2D) else _units(run)),
         "<h2>Using the weights</h2>",
-        f"<pre><code>{escape(USE.format(hidden=HIDDEN, file=WEIGHTS))}</code></pre>",
+        f"<pre><code>{escape(_use(run))}</code></pre>",
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -96,8 +109,20 @@ def report(run, data):
     )
 
 
+def _use(run):
+    kinds = {type(layer).__name__ for layer in run.model} | {type(run.model).__name__}
+    build = run.recipe.build
+    return USE.format(
+        layers=", ".join(sorted(kinds)),
+        build=inspect.getsource(build),
+        name=build.__name__,
+        file=WEIGHTS,
+    )
+
+
 def _probabilities(model, x):
-    logits = [model.forward(x[i : i + 1000]) for i in range(0, len(x), 1000)]
+    with model.evaluating():
+        logits = [model.forward(x[i : i + 1000]) for i in range(0, len(x), 1000)]
     return softmax_forward(np.concatenate(logits).astype(np.float64))[0]
 
 
@@ -131,18 +156,19 @@ def _mistakes(x, labels, probabilities):
     return [
         heading,
         _figure(
-            draw_digits(x[worst], titles),
+            draw_digits(x[worst].reshape(-1, 28, 28), titles),
             "The test images with the highest loss: the true digit, the predicted one, and the "
             "probability p that the network gave to its prediction.",
         ),
     ]
 
 
-def _first_layer(run):
+def _units(run):
     after = run.model[0].W.data[:, :UNITS]
     before = run.first_weights[:, :UNITS]
     reach = float(np.abs(np.concatenate([before, after])).max())
     return [
+        "<h2>The first layer</h2>",
         "<p>What each of the first hidden units looks for, before and after training, on one "
         "scale. At the border, where every image is 0, nothing can be learned and the weights "
         "stay as they were drawn.</p>",
@@ -151,6 +177,30 @@ def _first_layer(run):
         "<h3>After</h3>",
         _figure(draw_weights(after, reach=reach)),
     ]
+
+
+def _convolutions(run, x):
+    kernels = {"before training": run.first_weights, "after training": run.model[0].W.data}
+    return [
+        "<h2>The kernels of the first convolution</h2>",
+        "<p>What each of them looks for anywhere in the image, before and after training, on one "
+        "scale.</p>",
+        _figure(draw_kernels(kernels)),
+        "<h2>What they find</h2>",
+        "<p>A test image, and where some of the kernels found what they look for.</p>",
+        _figure(draw_feature_maps(x[0], _feature_maps(run.model, x[:1]))),
+    ]
+
+
+def _feature_maps(model, x):
+    """Title -> (H, W, F): for one image x (1, H, W, C) what every convolution passes on."""
+    maps = {}
+    with model.evaluating():
+        for layer in model:
+            x = layer.forward(x)
+            if isinstance(layer, ReLU) and x.ndim == 4:
+                maps[f"convolution {len(maps) + 1}, after ReLU"] = x[0]
+    return maps
 
 
 def _figure(picture, caption=""):

@@ -1,8 +1,7 @@
 """`course train`: a run that can be stopped at any moment and goes on exactly where it was.
 
-The network is 784-128-10 with ReLU, trained on MNIST by plain SGD. The learning rate shrinks from
-epoch to epoch, whatever their number, so that a run of 10 epochs followed by 10 more is the run of
-20.
+The networks are trained on MNIST by plain SGD. The learning rate shrinks from epoch to epoch,
+whatever their number, so that a run of 10 epochs followed by 10 more is the run of 20.
 """
 
 import contextlib
@@ -12,6 +11,7 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,23 +20,77 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from course_lib.authoring import CourseError, UsageError, write_atomically
-from course_lib.layers import Linear, ReLU, Sequential
+from course_lib.layers import Conv2D, Dropout, Flatten, Linear, MaxPool, ReLU, Sequential
 from course_lib.losses import CrossEntropy
 from course_lib.optimizers import SGD
 from course_lib.training import History, accuracy, batches
 from course_lib.weights import save_weights
 
-HIDDEN, BATCH_SIZE, LEARNING_RATE, DECAY = 128, 32, 0.2, 0.9
-FOLDER, EPOCHS, SEED, IMAGES = Path("trained/mlp"), 10, 0, 60_000
+SEED, IMAGES = 0, 60_000
 FORMAT = 1
 CHECKPOINT, WEIGHTS, REPORT = "checkpoint.npz", "weights.npz", "report.html"
 
 
+def mlp(rng):
+    return Sequential(Linear(784, 128, rng), ReLU(), Linear(128, 10, rng))
+
+
+def cnn(rng):
+    return Sequential(
+        Conv2D(1, 32, 3, rng),
+        ReLU(),
+        MaxPool(2),
+        Conv2D(32, 64, 3, rng),
+        ReLU(),
+        MaxPool(2),
+        Flatten(),
+        Dropout(0.5, rng),
+        Linear(1600, 10, rng),
+    )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    build: rng -> model. flatten: images are rows (784,), not (28, 28, 1). The learning rate is
+    multiplied by `decay` after every epoch. shift: by how many pixels each batch is moved at most.
+    """
+
+    build: Callable
+    title: str
+    flatten: bool
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    decay: float
+    shift: int = 0
+
+
+RECIPES = {
+    "mlp": Recipe(mlp, "784-128-10", True, 10, 32, 0.2, 0.9),
+    "cnn": Recipe(cnn, "conv32-conv64-10", False, 5, 16, 0.1, 0.6, shift=1),
+}
+
+
+def moved(x, most, rng):
+    """Images x (N, H, W, C), all moved down and right by one pair of numbers from -most to most.
+
+    What leaves on one side, in MNIST hardly ever more than background, comes in on the other.
+    """
+    return np.roll(x, rng.integers(-most, most + 1, size=2), axis=(1, 2))
+
+
 @dataclass
 class Begun:
-    """The epoch that is being trained. rng: the generator's state before it shuffled."""
+    """The epoch that is being trained.
+
+    rng: the generator's state before it shuffled; rng_now: after the last step, for it also gives
+    the shifts and the masks of dropout.
+    """
 
     rng: dict
+    rng_now: dict | None = None  # before any step, and in checkpoints of earlier versions
     steps: int = 0
     loss_sum: float = 0.0
     correct: int = 0
@@ -46,13 +100,14 @@ class Begun:
 class Run:
     """A training run in a folder: a model, where its training is, and what it has seen.
 
-    images: how many of the training images, from the first on. epochs: how many are wanted.
-    The same seed gives the same weights, whatever the number of cores and however often the run
-    is stopped. Nothing is written before `train`. Raises CourseError where the folder already
-    holds a run, UsageError where it is no folder.
+    network: a name in RECIPES. images: how many of the training images, from the first on.
+    epochs: how many are wanted, by default those of the recipe. The same seed gives the same
+    weights, whatever the number of cores and however often the run is stopped. Nothing is written
+    before `train`. Raises CourseError where the folder already holds a run, UsageError where it is
+    no folder.
     """
 
-    def __init__(self, folder, seed=SEED, images=IMAGES, epochs=EPOCHS):
+    def __init__(self, network, folder, seed=SEED, images=IMAGES, epochs=None):
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise UsageError(f"{folder} is a file; a folder was wanted")
@@ -62,10 +117,10 @@ class Run:
                     f"{folder} holds {name} of a run already (--resume goes on with it, "
                     "--to names another folder)"
                 )
-        self._begin(seed, images, epochs)
+        self._begin(network, seed, images, epochs)
 
     @classmethod
-    def resume(cls, folder, seed=None, images=None, epochs=None):
+    def resume(cls, network, folder, seed=None, images=None, epochs=None):
         """The run that was saved in a folder. What is None is as it was saved.
 
         Raises UsageError where there is none, or where it was another run than the one asked
@@ -82,7 +137,7 @@ class Run:
                 arrays = dict(archive)
             about = json.loads(str(arrays["about"]))
             settings = about["settings"]
-            run._begin(settings["seed"], settings["images"], about["epochs"])
+            run._begin(network, settings["seed"], settings["images"], about["epochs"])
             known = about["format"] == FORMAT and settings == run.settings
             if known:
                 run._restore(arrays, about)
@@ -91,6 +146,12 @@ class Run:
                 f"{path} is damaged and was left as it is ({type(error).__name__}); {WEIGHTS} "
                 "beside it may be whole, and --to names another folder for a new run"
             ) from error
+        for name, recipe in RECIPES.items():
+            if name != network and recipe.title == settings.get("model"):
+                raise UsageError(
+                    f"the run in {folder} is one of {name}, not of {network}: go on with "
+                    f'`course train {name} --resume --to "{folder}"`, or name another folder'
+                )
         if not known:
             raise CourseError(f"{path} was written by another version of this course")
         for option, asked, saved in (
@@ -112,18 +173,21 @@ class Run:
             run.epochs = epochs
         return run
 
-    def _begin(self, seed, images, epochs):
+    def _begin(self, network, seed, images, epochs):
+        self.recipe = RECIPES[network]
         self.settings = {
-            "model": f"784-{HIDDEN}-10",
-            "batch_size": BATCH_SIZE,
-            "learning_rate": LEARNING_RATE,
-            "decay": DECAY,  # the rate is multiplied by it after every epoch
+            "model": self.recipe.title,
+            "batch_size": self.recipe.batch_size,
+            "learning_rate": self.recipe.learning_rate,
+            "decay": self.recipe.decay,
             "seed": seed,
             "images": images,
         }
-        self.epochs = epochs
+        if self.recipe.shift:  # no entry for the mlp, so that its older checkpoints go on
+            self.settings["shift"] = self.recipe.shift
+        self.epochs = self.recipe.epochs if epochs is None else epochs
         self.rng = np.random.default_rng(seed)
-        self.model = Sequential(Linear(784, HIDDEN, self.rng), ReLU(), Linear(HIDDEN, 10, self.rng))
+        self.model = self.recipe.build(self.rng)
         self.first_weights = self.model[0].W.data.copy()
         self.history = History()  # its validation accuracy is that on the test images
         self.seconds = []  # of each epoch
@@ -140,15 +204,21 @@ class Run:
     @property
     def steps(self):
         """How many steps one epoch takes."""
-        return math.ceil(self.settings["images"] / BATCH_SIZE)
+        return math.ceil(self.settings["images"] / self.recipe.batch_size)
 
     def __str__(self):
         s = self.settings
         return (
-            f"{s['model']} on {s['images']:,} images: batches of {s['batch_size']}, "
+            f"{s['model']} on {s['images']:,} images: batches of {self.batch}, "
             f"learning rate {s['learning_rate']}, times {s['decay']} after every epoch, "
             f"seed {s['seed']}"
         )
+
+    @property
+    def batch(self):
+        """The size of a batch, and how far it is moved, in words."""
+        size, shift = self.recipe.batch_size, self.recipe.shift
+        return f"{size}, each moved by up to {shift} px" if shift else f"{size}"
 
     @property
     def place(self):
@@ -192,13 +262,18 @@ class Run:
 
     def _steps(self, data, bar, interrupted):
         """The steps of an epoch that are left; False if it was interrupted before its end."""
-        begun, loss_fn = self.begun, CrossEntropy()
-        optimizer = SGD(self.model.parameters(), LEARNING_RATE * DECAY**self.epochs_done)
+        begun, recipe, loss_fn = self.begun, self.recipe, CrossEntropy()
+        rate = recipe.learning_rate * recipe.decay**self.epochs_done
+        optimizer = SGD(self.model.parameters(), rate)
         self.rng.bit_generator.state = begun.rng
-        left = islice(batches(data.x_train, data.y_train, BATCH_SIZE, self.rng), begun.steps, None)
-        for x, labels in left:
+        shuffled = batches(data.x_train, data.y_train, recipe.batch_size, self.rng)
+        if begun.rng_now is not None:
+            self.rng.bit_generator.state = begun.rng_now
+        for x, labels in islice(shuffled, begun.steps, None):
             if interrupted.is_set():
                 return False
+            if recipe.shift:
+                x = moved(x, recipe.shift, self.rng)
             logits = self.model(x)
             loss = loss_fn(logits, labels)
             optimizer.zero_grad()
@@ -206,9 +281,10 @@ class Run:
             optimizer.step()
             self.history.step_loss.append(float(loss))
             begun.steps += 1
+            begun.rng_now = self.rng.bit_generator.state
             begun.loss_sum += float(loss) * len(x)
             begun.correct += int((logits.argmax(axis=1) == labels).sum())
-            seen = min(begun.steps * BATCH_SIZE, len(data.x_train))
+            seen = min(begun.steps * recipe.batch_size, len(data.x_train))
             shown = f"loss {begun.loss_sum / seen:.3f}, accuracy {begun.correct / seen:.2%}"
             bar.set_postfix_str(shown, refresh=False)
             bar.update()

@@ -1,7 +1,5 @@
 """Dropout, scaled while training so that nothing is left to do afterwards ("inverted")."""
 
-import numpy as np
-
 from ._checks import as_floats, require_generator, require_probability, upstream
 
 
@@ -17,7 +15,7 @@ def dropout_forward(x, p, rng):
     """
     x, p = as_floats(x), require_probability("p", p)
     mask = require_generator(rng).random(x.shape) >= p
-    return np.where(mask, x / (1 - p), 0), (mask, p)
+    return x * mask / (1 - p), (mask, p)
 
 
 def dropout_backward(dout, cache):
@@ -27,4 +25,4 @@ def dropout_backward(dout, cache):
     has 0. Raises ValueError when dout has another shape.
     """
     mask, p = cache
-    return np.where(mask, upstream(dout, mask.shape) / (1 - p), 0)
+    return upstream(dout, mask.shape) * mask / (1 - p)

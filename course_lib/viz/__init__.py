@@ -8,6 +8,13 @@ from course_lib.viz.arrays import (
     draw_weights,
 )
 from course_lib.viz.classification import draw_probabilities, draw_regions
+from course_lib.viz.convolution import (
+    draw_feature_maps,
+    draw_kernels,
+    draw_pooling,
+    draw_reach,
+    draw_window,
+)
 from course_lib.viz.curves import (
     draw_activations,
     draw_contour,
@@ -28,15 +35,20 @@ __all__ = [
     "draw_contour",
     "draw_descent",
     "draw_digits",
+    "draw_feature_maps",
     "draw_gradient_comparison",
     "draw_graph",
     "draw_graphs",
     "draw_history",
+    "draw_kernels",
     "draw_matrices",
+    "draw_pooling",
     "draw_probabilities",
+    "draw_reach",
     "draw_regions",
     "draw_runs",
     "draw_surprise",
     "draw_tangent",
     "draw_weights",
+    "draw_window",
 ]

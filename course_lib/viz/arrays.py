@@ -6,21 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from course_lib.viz.grids import Grid, break_row, compose
 from course_lib.viz.picture import Picture
-from course_lib.viz.style import (
-    COLORS,
-    LARGE,
-    MAX_WIDTH,
-    SMALL,
-    count,
-    inch_canvas,
-    number,
-    styled,
-    text_width,
-)
-
-CELL_HEIGHT = 0.3  # inches
-LARGEST_MATRIX = 12  # rows or columns that can still be read
+from course_lib.viz.style import COLORS, MAX_WIDTH, SMALL, count, number, styled, text_width
 
 
 @styled
@@ -47,139 +35,37 @@ def draw_matrices(
         raise ValueError(
             f"{len(matrices)} matrices need {len(matrices) - 1} operators, got {len(operators)}"
         )
-    blocks = [
-        _Block(name, array, row_labels.get(name, ()), column_labels.get(name, ()))
-        for name, array in matrices.items()
-    ]
-    gaps = [0.0, *(max(0.3, text_width(o, LARGE + 3) + 0.24) for o in operators)]
-    lines: list[list[int]] = [[]]
-    x = 0.0
-    for i, block in enumerate(blocks):
-        if lines[-1] and x + gaps[i] + block.width > MAX_WIDTH - 0.24:
-            lines.append([])
-            x = 0.0
-        x += gaps[i] + block.width
-        lines[-1].append(i)
-    widths = [sum(gaps[i] + blocks[i].width for i in line) for line in lines]
-    # The grids of one line share their middle, whatever stands above them.
-    above = [max(blocks[i].header + blocks[i].half for i in line) for line in lines]
-    below = [max(blocks[i].half for i in line) for line in lines]
-    captions = caption.split("\n") if caption else []
-    caption_height = 0.2 * len(captions) + 0.12 if captions else 0
-    figure, axes = inch_canvas(
-        max(*widths, *(text_width(c) for c in captions), 0) + 0.24,
-        sum(above) + sum(below) + 0.14 * len(lines) + caption_height + 0.06,
-    )
-    top = figure.get_figheight() - 0.06
-    for line, width, up, down in zip(lines, widths, above, below, strict=True):
-        x = (figure.get_figwidth() - width) / 2
-        for i in line:
-            if i:
-                axes.text(
-                    x + gaps[i] / 2, top - up, operators[i - 1],
-                    ha="center", va="center", size=LARGE + 3,
-                )  # fmt: skip
-            x += gaps[i]
-            blocks[i].draw(axes, x, top - up, highlight.get(blocks[i].name, ()))
-            x += blocks[i].width
-        top -= up + down + 0.14
-    for i, part in enumerate(captions):
-        axes.text(
-            figure.get_figwidth() / 2, 0.14 + 0.2 * (len(captions) - 1 - i), part,
-            ha="center", va="center",
+    items, said = [], []
+    for (name, array), operator in zip(matrices.items(), ["", *operators], strict=True):
+        shape = np.shape(array)
+        marked = _places(highlight.get(name, ()), np.atleast_2d(array).shape)
+        block = Grid(
+            f"{name} {shape}", array, dict.fromkeys(marked, "marked"),
+            row_labels=row_labels.get(name, ()), column_labels=column_labels.get(name, ()),
         )  # fmt: skip
-
-    said = []
-    for block in blocks:
-        marked = sorted(f"[{r}, {c}]" for r, c in block.marked(highlight.get(block.name, ())))
+        items += [operator, block] if items else [block]
         said.append(
-            f"{block.name} with shape {block.shape} is {_words(block.cells)}"
-            + (f", highlighted at {', '.join(marked)}" if marked else "")
+            f"{name} with shape {shape} is {_words(block.cells)}"
+            + (f", highlighted at {', '.join(f'[{r}, {c}]' for r, c in marked)}" if marked else "")
         )
-    formula = "".join(
-        f"{block.name} {operator} " for block, operator in zip(blocks, operators, strict=False)
-    )
-    start = f"{formula}{blocks[-1].name}. " if any(operators) else ""
+    figure = compose(break_row(items, caption))
+    names = list(matrices)
+    formula = "".join(f"{n} {operator} " for n, operator in zip(names, operators, strict=False))
+    start = f"{formula}{names[-1]}. " if any(operators) else ""
     text = start + "; ".join(said) + "."
-    return Picture(figure, text + (" " + " ".join(captions) if captions else ""))
+    return Picture(figure, text + (" " + " ".join(caption.split("\n")) if caption else ""))
 
 
-class _Block:
-    """One matrix with its name above, and its size in inches."""
-
-    def __init__(self, name, array, row_labels=(), column_labels=()):
-        array = np.asarray(array)
-        self.name, self.shape = name, str(array.shape)
-        if array.ndim > 2 or max(array.shape, default=1) > LARGEST_MATRIX:
-            raise ValueError(
-                f"{name} has shape {array.shape}; up to ({LARGEST_MATRIX}, {LARGEST_MATRIX}) "
-                "can be drawn with numbers"
-            )
-        text = array.dtype.kind in "US"
-        self.cells = [[str(v) if text else number(v) for v in row] for row in np.atleast_2d(array)]
-        self.row_labels, self.column_labels = row_labels, column_labels
-        self.cell = max(
-            0.36,
-            *(text_width(shown_text(v), weight="bold") + 0.1 for row in self.cells for v in row),
-            *(text_width(label, SMALL) + 0.06 for label in column_labels),
-        )
-        self.indent = max([0.0, *(text_width(label, SMALL) + 0.08 for label in row_labels)])
-        grid = self.cell * len(self.cells[0])
-        self.title = f"{name} {self.shape}"
-        self.width = max(self.indent + grid, text_width(self.title) + 0.05)
-        self.header = 0.3 + (0.22 if column_labels else 0)
-        self.half = CELL_HEIGHT * len(self.cells) / 2
-
-    def marked(self, highlight):
-        rows, columns = range(len(self.cells)), range(len(self.cells[0]))
-        return {
+def _places(highlight, shape) -> list[tuple[int, int]]:
+    """(row, column) pairs in order, with None written out as all rows or columns."""
+    return sorted(
+        {
             (r, c)
             for row, column in highlight
-            for r in (rows if row is None else [row])
-            for c in (columns if column is None else [column])
+            for r in (range(shape[0]) if row is None else [row])
+            for c in (range(shape[1]) if column is None else [column])
         }
-
-    def draw(self, axes, x, middle, highlight):
-        grid = self.cell * len(self.cells[0])
-        left = x + self.indent + (self.width - self.indent - grid) / 2
-        top = middle + self.half
-        centre = left + grid / 2
-        axes.text(centre, top + self.header - 0.15, self.title, ha="center", va="center")
-        marked = self.marked(highlight)
-        for order, wanted in ((1, False), (2, True)):  # heavy borders over light ones
-            for r, row in enumerate(self.cells):
-                for c, cell in enumerate(row):
-                    if ((r, c) in marked) != wanted:
-                        continue
-                    corner = (left + c * self.cell, top - (r + 1) * CELL_HEIGHT)
-                    axes.add_patch(
-                        Rectangle(
-                            corner, self.cell, CELL_HEIGHT, zorder=order,
-                            facecolor=COLORS["tint"] if wanted else "white",
-                            edgecolor=COLORS["ink"] if wanted else COLORS["line"],
-                            lw=2 if wanted else 0.8,
-                        )
-                    )  # fmt: skip
-                    axes.text(
-                        corner[0] + self.cell / 2, corner[1] + CELL_HEIGHT / 2 - 0.01,
-                        shown_text(cell), ha="center", va="center", zorder=3,
-                        weight="bold" if wanted else "normal",
-                    )  # fmt: skip
-        for r, label in enumerate(self.row_labels):
-            axes.text(
-                left - 0.06, top - (r + 0.5) * CELL_HEIGHT, label,
-                ha="right", va="center", size=SMALL, color=COLORS["muted"],
-            )  # fmt: skip
-        for c, label in enumerate(self.column_labels):
-            axes.text(
-                left + (c + 0.5) * self.cell, top + 0.1, label,
-                ha="center", va="center", size=SMALL, color=COLORS["muted"],
-            )  # fmt: skip
-
-
-def shown_text(cell: str) -> str:
-    """A number written with a real minus sign; other text as it is."""
-    return cell.replace("-", "\N{MINUS SIGN}", 1) if cell[1:2].isdigit() else cell
+    )
 
 
 def _words(cells) -> str:
