@@ -117,8 +117,8 @@ def _pulled_apart(xp, K, stride, step):
 
 _PADDING_SLIPS = {
     "no zeros are put around x": lambda x: x,
-    "zeros are put on top and on the left only": lambda x, padding: _zeros_around(
-        x, padding, 0, padding, 0
+    "zeros are put on top and on the left only (or the places counted so)": lambda x, padding: (
+        _zeros_around(x, padding, 0, padding, 0)
     ),
     "zeros are put at the bottom and on the right only": lambda x, padding: _zeros_around(
         x, 0, padding, 0, padding
@@ -777,6 +777,11 @@ def _other_orders():
                 "a column of ones is put in front, as for a bias": lambda windows: np.pad(
                     _columns(windows), ((0, 0), (1, 0)), constant_values=1
                 ),
+                "the windows are collected place by place of the kernel, and not put in order": (
+                    lambda windows: windows.transpose(3, 4, 0, 1, 2, 5).reshape(
+                        np.prod(windows.shape[:3]), -1
+                    )
+                ),
                 "only the first channel is taken": lambda windows: _columns(windows[..., :1]),
                 "the channels are added up": lambda windows: _columns(
                     windows.sum(axis=-1, keepdims=True)
@@ -1069,9 +1074,7 @@ def _paired_with(windows, dY):
             "them: the pixel it met times the upstream number there.",
             {
                 **{
-                    "the gradient comes out with " + said: lambda windows, dY, twist=twist: twist(
-                        _weights(windows, dY)
-                    )
+                    "dW has " + said: lambda windows, dY, twist=twist: twist(_weights(windows, dY))
                     for said, twist in {
                         "each kernel turned by half a turn": lambda w: w[::-1, ::-1],
                         "each kernel upside down": lambda w: w[::-1],
@@ -1084,6 +1087,9 @@ def _paired_with(windows, dY):
                         "the axes in the order F, C, K, K": lambda w: w.transpose(3, 2, 0, 1),
                         "the axes in the order K, K, F, C": lambda w: w.transpose(0, 1, 3, 2),
                         "the axes in the order F, K, K, C": lambda w: w.transpose(3, 0, 1, 2),
+                        "its numbers, in the order (K, K, C, F), read as (C, K, K, F)": lambda w: (
+                            w.reshape(w.shape[2], *w.shape[:2], w.shape[3]).transpose(1, 2, 0, 3)
+                        ),
                         "its numbers in the order (C, K, K, F), reshaped": lambda w: w.transpose(
                             2, 0, 1, 3
                         ).reshape(w.shape),
@@ -1843,6 +1849,7 @@ def _per_window(dY, windows):
     title="Max pooling, backward",
     outputs=("dx",),
     canonical=_any_split,
+    ambiguous=(TIES,),
     hints=(
         "Nudge a pixel that is not the largest of its window: what happens to y?",
         "dx starts as zeros of the shape of x. Each window hands its dY to one pixel.",
@@ -1856,6 +1863,11 @@ def _per_window(dY, windows):
             "Windows lie side by side; rows and columns that do not fill one are left out.",
             {
                 "the size is always 2": lambda x: _pool_windows(x, 2),
+                "the windows start at the far end, so that the first row or column is left out": (
+                    lambda x, size: _pool_windows(
+                        x[:, x.shape[1] % size :, x.shape[2] % size :], size
+                    )
+                ),
                 "the windows are looked for at i and j, and not at i * size and j * size": (
                     lambda x, size: _windows(x, size, 1)[
                         :, : x.shape[1] // size, : x.shape[2] // size
@@ -1972,6 +1984,13 @@ def _per_window(dY, windows):
                         _unpooled(winners * _per_window(dY, winners), x),
                         _unpooled(_per_window(dY, winners), x),
                         winners,
+                    )
+                ),
+                "the rows and columns that fill no window keep what is in x": (
+                    lambda winners, dY, x: np.where(
+                        _unpooled(np.ones_like(winners), x) > 0,
+                        _unpooled(winners * _per_window(dY, winners), x),
+                        x,
                     )
                 ),
                 "the rows and columns that fill no window are put in front": (
@@ -2345,7 +2364,8 @@ def _accept_dropout(probe, outcome):
         kind, words = odd
         why = {
             "together": "Each entry is kept or dropped by itself. What shape is your draw?",
-            "x": "Which entries are dropped is decided by chance alone, whatever is in x.",
+            "x": "Which entries are dropped is decided by chance alone, whatever is in x. (A kept "
+            "0 stays 0: y does not tell the mask.)",
             "rate": "p is the probability of dropping. Which numbers do you compare with it?",
             "counted": "Each entry is kept or dropped by itself, so their number varies. Draw one "
             "random number per entry, and choose no fixed number of them.",
@@ -2443,7 +2463,7 @@ def _about_y(y, x, mask, p):
             if len(ratios) == 1:
                 what = f"is x times {ratios[0]:.6g} at the kept places; for p = {p} it must be "
                 what += f"{1 / (1 - p):.6g}"
-    if kind in {m.id for m in dropout_forward.misconceptions}:
+    if kind.startswith("inverted") or kind in {m.id for m in dropout_forward.misconceptions}:
         return ""  # the mistake has words of its own
     return (
         f"Your y {what}. A kept entry is divided by 1 - p, a dropped one is 0, so that the mean "
@@ -2695,7 +2715,7 @@ def _dropped(rng):
         Step(
             "dx",
             lambda dY, factor: dY * factor,
-            "The same factor, going back.",
+            "Each entry of dY is multiplied by its own factor, and stays in its place.",
             {
                 "only the kept entries come back, in one row": lambda dY, factor: (dY * factor)[
                     factor > 0

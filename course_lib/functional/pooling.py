@@ -33,7 +33,8 @@ def max_pool_backward(dout, cache):
     """Gradient with respect to x: each dout goes to the winner of its window, 0 to the others.
 
     dout (N, H // size, W // size, C). Returns dx (N, H, W, C). Only the winner touched the output,
-    with derivative 1. Raises ValueError when dout has another shape.
+    with derivative 1. An infinite dout gives nan at the others (inf * 0).
+    Raises ValueError when dout has another shape.
     """
     winner, shape, size = cache
     dout = upstream(dout, winner.shape)

@@ -12,6 +12,7 @@ from course_lib.grading.patterns.case import is_array, show, show_inputs
 from course_lib.grading.patterns.experiments import experiments
 from course_lib.grading.patterns.factors import (
     factor,
+    factor_in_all,
     other_variable,
     transformed,
     updated_parameter,
@@ -118,7 +119,8 @@ def _shown(e):
     i = np.unravel_index(int(np.argmax(np.nan_to_num(off, nan=np.inf))), off.shape)
     place = ", ".join(map(str, i))
     digits = 6 if f"{e.got[i]:.6g}" != f"{e.want[i]:.6g}" else 15
-    return f"at [{place}] {e.got[i]:.{digits}g}, and {e.want[i]:.{digits}g} is right"
+    got, want = e.got[i] + 0.0, e.want[i] + 0.0  # 0 rather than -0
+    return f"at [{place}] {got:.{digits}g}, and {want:.{digits}g} is right"
 
 
 PATTERNS = (
@@ -134,6 +136,7 @@ PATTERNS = (
     own_explanation,
     foreseen_slip,
     updated_parameter,
+    factor_in_all,
     first_wrong_step,
     right_for_some_numbers,
     shape,

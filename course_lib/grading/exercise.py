@@ -88,6 +88,7 @@ class Exercise:
         cpu_time,
         around,
         together,
+        ambiguous,
     ):
         self.solution = solution
         self.name = solution.__name__
@@ -111,6 +112,7 @@ class Exercise:
         self.cpu_time = cpu_time
         self.around = around
         self.together = together
+        self.ambiguous = tuple(ambiguous)
         self.misconceptions = []
         self.alternatives = []
         self._probes = probes
@@ -292,6 +294,7 @@ def exercise(
     cpu_time=False,
     around=contextlib.nullcontext,
     together=None,
+    ambiguous=(),
 ):
     """Makes an exercise of the decorated reference solution (a function or a class).
 
@@ -316,6 +319,8 @@ def exercise(
     around() -> a context manager in which each probe is run.
     together(probes, outcomes) -> None or (Finding, sentence): a refusal of what only several calls
     show, asked when each of them is right by itself (another seed must give another mask).
+    ambiguous: labels of the cases in which several answers are right. What is wrong elsewhere is
+    diagnosed without them, as they hide it when somebody has taken another of the right answers.
     """
     if not 1 <= points <= 5:
         raise ValueError(f"an exercise has 1 to 5 points, not {points}")
@@ -345,6 +350,7 @@ def exercise(
                 cpu_time=cpu_time,
                 around=around,
                 together=together,
+                ambiguous=ambiguous,
             )
         )
 

@@ -250,6 +250,13 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         case = Case(exercise, *rows, lambda p: run(p, exercise.solution, exercise), rerun)
         return diagnosis.diagnose(case)
 
+    clear = [k for k in compared if probes[k].label not in exercise.ambiguous]
+    if any(not same_outcome(outcomes[k], wanted[k], exercise) for k in clear):
+        m = len(clear) < len(compared) and _mistake_in(exercise, prepared, outcomes, clear)
+        if m:
+            finding = Finding("misconception", exercise.outputs[0], m.id)
+            return _verdict(exercise, "failed", finding, m.message, misconception=m.id, **details)
+        compared = clear
     finding, sentences = diagnosed(compared)
     if finding.kind in diagnosis.WEAK and time.monotonic() < deadline - 0.6 * exercise.seconds:
         aside = _leaving_aside(exercise, prepared, outcomes, compared, diagnosed, deadline)
@@ -274,13 +281,21 @@ def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed, deadline):
         if time.monotonic() > deadline - 0.5 * exercise.seconds:
             return None
         aside = f" (With {label} it goes wrong, too, perhaps for another reason.)"
-        for m in exercise.misconceptions:
-            if m.symptom is None and m.why and _made(exercise, m, prepared, outcomes, kept):
-                finding = Finding("misconception", exercise.outputs[0], m.id)
-                return finding, m.message + aside, m.id
+        m = _mistake_in(exercise, prepared, outcomes, kept)
+        if m:
+            finding = Finding("misconception", exercise.outputs[0], m.id)
+            return finding, m.message + aside, m.id
         finding, sentences = diagnosed(kept)
         if finding.kind not in diagnosis.WEAK:
             return finding, " ".join(s for s in sentences if s) + aside, None
+    return None
+
+
+def _mistake_in(exercise, prepared, outcomes, kept):
+    """The first misconception that was made on the kept cases, or None."""
+    for m in exercise.misconceptions:
+        if m.symptom is None and m.why and _made(exercise, m, prepared, outcomes, kept):
+            return m
     return None
 
 

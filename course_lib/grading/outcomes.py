@@ -150,7 +150,10 @@ def _members(value):
 def _records(value, exercise, again):
     """Names the parts of a returned value: one record, or one for each declared output."""
     if not exercise.several:
-        return [Record(exercise.outputs[0], plain_array(value), again)]
+        array = plain_array(value)
+        if type(value) is tuple and isinstance(array, Odd) and array.kind == "ragged":
+            array = Odd("count", f"{len(value)} values")
+        return [Record(exercise.outputs[0], array, again)]
     members = _members(value)
     if exercise.sequence and type(value) is np.ndarray and value.dtype.kind != "O":
         odd = Odd("array", f"one array of shape {value.shape}")

@@ -68,6 +68,8 @@ def _depends(case, probe, n):
             (
                 f"Your {v} stays as it is when half of {n} is turned round."
                 if np.asarray(inputs_of(probe, case.exercise)[n]).dtype == bool
+                else f"Your {v} stays as it is when {n} changes."
+                if np.ndim(inputs_of(probe, case.exercise)[n]) == 0
                 else f"Your {v} stays as it is when each entry of {n} is scaled by some number "
                 "from 0.5 to 1.5.",
                 f"It must depend on {n}.",
@@ -156,7 +158,8 @@ def _spreads(case, probe, n):
                 "Look for a sum, mean or maximum over the whole array.",
             ),
         )
-    if moved[-1] and not must.any():
+    _, otherwise = _both(case, substitute(probe, case.exercise, n, np.negative))
+    if moved[-1] and otherwise is not None and close(want, otherwise) and not must.any():
         return (
             Finding("depends", case.variable, n),
             (

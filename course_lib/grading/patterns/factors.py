@@ -3,7 +3,7 @@
 import numpy as np
 
 from course_lib.grading.expressions import close, factor_between, name_factor
-from course_lib.grading.patterns.case import common_factor, is_array
+from course_lib.grading.patterns.case import common_factor, is_array, listed
 from course_lib.grading.verdict import Finding
 
 FACTOR_WHY = {
@@ -47,6 +47,37 @@ def factor(case):
     return (
         Finding("factor", case.variable, words),
         (f"Your {case.variable} {_factor_words(words)}.", why, look),
+    )
+
+
+def factor_in_all(case):
+    """The same factor in every one of several outputs."""
+    outputs = case.exercise.outputs
+    if not case.exercise.several or case.exercise.is_class or len(outputs) < 2:
+        return None
+    factors = {name: [] for name in outputs}
+    for o, w in zip(case.outcomes, case.wanted, strict=True):
+        for got, right in zip(o.records, w.records, strict=False):
+            if right.again or got.name not in factors or not isinstance(got.value, np.ndarray):
+                continue
+            c = factor_between(np.asarray(got.value, float), np.asarray(right.value, float))
+            factors[got.name].append(c)
+    symbols = case.symbols(case.entries)
+    if any(len(f) != len(case.entries) or None in f for f in factors.values()):
+        return None
+    words = {name_factor(f, symbols) for f in factors.values()}
+    if len(words) != 1 or None in words or "1" in words:
+        return None
+    word = words.pop()
+    why, look = FACTOR_WHY.get(
+        word,
+        ("Every entry is off by the same factor.", f"Where could a factor of {word} come from?"),
+    )
+    right = "is the right one " if "right one" in _factor_words(word) else ""
+    how = _factor_words(word).removeprefix(right) if right else _factor_words(word)
+    return (
+        Finding("factor", listed(outputs), word),
+        (f"Your {listed(outputs)} are the right ones {how}.", why, look),
     )
 
 

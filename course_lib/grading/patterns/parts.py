@@ -191,7 +191,7 @@ def right_for_some_numbers(case):
                     f"Your {case.variable} is right for {n} = {these}, and wrong for {n} = "
                     f"{those}.",
                     "",
-                    f"Where does {n} enter, and where does a fixed number stand in its place?",
+                    f"Where does {n} enter? Work out one case with {n} = {min(wrong)} by hand.",
                 ),
             )
     return None

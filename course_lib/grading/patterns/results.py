@@ -47,7 +47,9 @@ def odd_results(case):
         what = f"You returned {value.text}, but {wanted} was wanted"
         return (
             Finding("count", case.variable, value.text),
-            (f"{what}: {len(exercise.outputs)} values in this order.", "", ""),
+            (f"{what}: {len(exercise.outputs)} values in this order.", "", "")
+            if exercise.several
+            else (f"You returned {value.text}; one array, {name}, was wanted.", "", ""),
         )
     if value.kind == "ellipsis":
         return (
@@ -172,6 +174,7 @@ def changed_inputs(case):
     if not changed or not first_calls_right(case):
         return None
     names = listed(changed)
+    lists = any(isinstance(v, list) for e in case.entries for v in e.inputs.values())
     return (
         Finding("inputs changed", names),
         (
@@ -179,8 +182,8 @@ def changed_inputs(case):
             f"{'they were' if len(changed) > 1 else 'it was'} before the call.",
             "Whoever called your function still needs its arrays: the next layer reads the same "
             "memory.",
-            "Work on a copy. `a - b` makes a new array, `a -= b` writes into the old one; "
-            "`reverse`, `pop` and `sort` change a list.",
+            "Work on a copy. `a - b` makes a new array, `a -= b` writes into the old one"
+            + ("; `reverse`, `pop` and `sort` change a list." if lists else "."),
         ),
     )
 

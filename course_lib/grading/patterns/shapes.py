@@ -30,16 +30,6 @@ def shape(case):
     if not bad or len(pairs) != len(case.entries):
         return None
     v = case.variable
-    if any(w.size and not g.size for g, w in bad):
-        g = next(g for g, w in bad if w.size and not g.size)
-        return (
-            Finding("empty", v, g.shape),
-            (
-                f"Your {v} is empty in some cases: an array of shape {g.shape} has no entries.",
-                shape_rule(v),
-                "A slice such as x[0:-0] or x[:-0] is empty; so is a range that ends too early.",
-            ),
-        )
     ways = [
         (
             "several",
@@ -124,6 +114,16 @@ def shape(case):
     )
     if found:
         return found
+    if any(w.size and not g.size for g, w in bad):
+        g = next(g for g, w in bad if w.size and not g.size)
+        return (
+            Finding("empty", v, g.shape),
+            (
+                f"Your {v} is empty in some cases: an array of shape {g.shape} has no entries.",
+                shape_rule(v),
+                "A slice such as x[0:-0] or x[:-0] is empty; so is a range that ends too early.",
+            ),
+        )
     for axis in range(max(g.ndim for g, _ in bad)):
         for way, kind in (("sum", "not summed"), ("mean", "not averaged")):
             if all(

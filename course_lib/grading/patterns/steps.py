@@ -248,6 +248,7 @@ def first_wrong_step(case):
     second = None
     if len(first[1]) < len(order):
         after = next(n for n in order if n not in first[1])
+        slips = sorted(slips, key=lambda slip: slip.step.name != after)
         second = _best(trial, slips, (first[0],), order[: order.index(after) + 1])
     return _words(case, first, second)
 
