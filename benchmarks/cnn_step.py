@@ -3,14 +3,16 @@
 A step is forward, loss, zero gradients, backward and SGD with momentum, in float32, with dropout,
 on batches of MNIST; it gives the loss as a number. PyTorch runs in both of its layouts. All start
 from the same weights and must first compute the same losses and weights: without dropout, and with
-the same masks. Then they run in one process, in turn, block of steps by block of steps. The peak
-memory is measured in a fresh process each. The tables are printed and written to
-results/cnn_step.txt, with a plot in results/cnn_step.png.
+the same masks. Then they run in one process, in turn, block of steps by block of steps, and once
+more each in processes of its own, as nearly everybody runs them. The peak memory is measured in a
+fresh process each. The tables are printed and written to results/cnn_step.txt, with a plot in
+results/cnn_step.png.
 """
 
 import multiprocessing
 import statistics
 import sys
+import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 
@@ -42,6 +44,7 @@ RATE, MOMENTUM, DROP = 0.05, 0.9, 0.5
 PRECISIONS = ((np.float64, 5, 1e-9), (np.float32, 1, 1e-3))
 SETTLING_STEPS = 1  # one fills the caches
 MEMORY_STEPS = 3
+ALONE_SETTLING = 5  # steps, in a process of its own
 
 
 class CourseLib(comparison.CourseLib):
@@ -165,6 +168,51 @@ def megabytes(amount):
     return "not measured here" if amount is None else f"{amount / 1e6:.0f}"
 
 
+# each in a process of its own --------------------------------------------------------------------
+
+
+def step_alone(make, weights, size, threads, images):
+    """The median seconds of a step, after some that don't count. For a fresh process."""
+    data = load_mnist(train=images, test=1, flatten=False)
+    contender = make(weights)
+    batches = [contender.batch(*b) for b in comparison.cut(data.x_train, data.y_train, size)]
+    times = []
+    with threads_limited(threads):
+        settling = batches[:ALONE_SETTLING]
+        for batch in [*settling, *batches]:
+            start = time.perf_counter()
+            contender.step(*batch)
+            times.append(time.perf_counter() - start)
+    return statistics.median(times[len(settling) :])
+
+
+def alone_table(makers, weights, sizes, threads, rounds, images):
+    """The times of steps in processes of their own as text; measures them, in turn."""
+    lines = [
+        f"The same with {threads} thread{'s' if threads > 1 else ''}, each contender in processes "
+        "of its own, as it would be used: the",
+        f"median over {rounds} processes each, in turn, of the median step in {images:,} "
+        "images; in",
+        "brackets the first and third quartile over the processes, and of the ratios in each turn.",
+        "",
+        f"{'batch':>5}  {'contender':21} {'milliseconds per step':>24}"
+        f"  {'course_lib / faster layout':>26}",
+    ]
+    for size in tqdm(sizes, leave=False, disable=None):
+        rows = [comparison.Row(size, threads, 0, make.name, []) for make in makers]
+        for _ in range(rounds):
+            for make, row in zip(makers, rows, strict=True):
+                seconds = in_fresh_process(step_alone, make, weights, size, threads, images)
+                row.times.append(seconds)
+        ours, *theirs = rows
+        fastest = min(theirs, key=lambda row: statistics.median(row.times), default=None)
+        for row in rows:
+            low, middle, high = 1e3 * quartiles(row.times)
+            line = f"{size:5}  {row.name:21} {middle:8.2f} [{low:6.2f}, {high:6.2f}] "
+            lines.append(line + (f"     {ratio_words(ours, row)}" if row is fastest else ""))
+    return "\n".join(lines)
+
+
 # what is shown -----------------------------------------------------------------------------------
 
 
@@ -278,6 +326,8 @@ def main(arguments=None):
     """Measures, prints the tables, writes them and the plot."""
     parser = comparison.parser(__doc__, [16, 64, 128, 256], blocks=30, images=12_800)
     parser.add_argument("--block-images", type=int, default=512, help="images in a block, at least")
+    parser.add_argument("--rounds", type=int, default=7, help="processes for each contender")
+    parser.add_argument("--alone-images", type=int, default=2560, help="images in each process")
     options = parser.parse_args(arguments)
 
     rng = np.random.default_rng(0)
@@ -308,6 +358,17 @@ def main(arguments=None):
     text = "\n\n".join(
         [
             step_table(rows, missing, options.blocks, options.block_images),
+            *(
+                alone_table(
+                    makers,
+                    weights,
+                    options.batch_sizes,
+                    threads,
+                    options.rounds,
+                    options.alone_images,
+                )
+                for threads in options.threads
+            ),
             scaling_table(rows),
             memory_table(makers, weights, options.batch_sizes, max(options.threads)),
             describe("numpy", "torch"),

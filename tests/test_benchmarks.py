@@ -89,10 +89,16 @@ def test_mlp_step_names_what_is_not_installed(tmp_path):
 
 def test_cnn_step_names_what_is_not_installed(tmp_path):
     few = ["--batch-sizes", "3", "5", "--threads", "1", "2", "--blocks", "2", "--block-images", "6"]
+    few += ["--rounds", "1", "--alone-images", "10"]
     text = run("cnn_step.py", *few, "--images", "25", folder=tmp_path, hidden=("torch",))
     for layout in ("NCHW", "channels_last"):
         assert f"PyTorch {layout}: not installed: torch is hidden" in text
-    steps, rest = text.split("Milliseconds per image; ")
+    steps, one, two, rest = re.split(
+        "The same with [12] threads?, each|Milliseconds per image; ", text
+    )
+    for alone in (one, two):
+        assert [row[0] for row in numbers(alone, "course_lib")] == ["3", "5"]
+        assert all(float(row[1]) > 0 for row in numbers(alone, "course_lib"))
     scaling, rest = rest.split("Peak memory ")
     memory, words = rest.split("The plot ")
     settings = [["1", "0"], ["2", "0.25"], ["2", "0"]]
