@@ -2463,8 +2463,10 @@ def _about_y(y, x, mask, p):
             if len(ratios) == 1:
                 what = f"is x times {ratios[0]:.6g} at the kept places; for p = {p} it must be "
                 what += f"{1 / (1 - p):.6g}"
-    if kind.startswith("inverted") or kind in {m.id for m in dropout_forward.misconceptions}:
+    if kind in {m.id for m in dropout_forward.misconceptions}:
         return ""  # the mistake has words of its own
+    if kind.startswith("inverted"):
+        return f"Your y {what}. True means kept: compare y with your mask, entry by entry."
     return (
         f"Your y {what}. A kept entry is divided by 1 - p, a dropped one is 0, so that the mean "
         "stays where it was. Follow one kept and one dropped entry through your code."
@@ -2582,9 +2584,9 @@ def _(x, p, rng):
 
 @dropout_forward.misconception(
     "mask inverted",
-    "Your mask is True where an entry is dropped, and y keeps the others.",
-    "Here True means kept: y = x * mask / (1 - p).",
-    "Compare y with your mask, entry by entry.",
+    "So your mask is True where an entry is dropped.",
+    "The right formula is y = x * mask / (1 - p).",
+    "Which side of your comparison is True, and which does np.where keep?",
     symptom=_inverted,
 )
 def _(x, p, rng):

@@ -109,12 +109,15 @@ def shape(case):
                 Finding(kind, v, (g.shape, w.shape)),
                 (f"Your {v} {what}: {g.shape}, not {w.shape}.", why, look),
             )
-    found = _axes_in_another_order(v, pairs, case.exercise.axis_letters.get(v)) or _cut_or_grown(
-        v, pairs
-    )
+    found = _axes_in_another_order(v, pairs, case.exercise.axis_letters.get(v))
     if found:
         return found
-    if any(w.size and not g.size for g, w in bad):
+    emptied = any(w.size and not g.size for g, w in bad)
+    if not (emptied and len(bad) < len(pairs)):  # now right, now empty: not a matter of counting
+        found = _cut_or_grown(v, pairs)
+        if found:
+            return found
+    if emptied:
         g = next(g for g, w in bad if w.size and not g.size)
         return (
             Finding("empty", v, g.shape),
