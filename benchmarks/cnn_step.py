@@ -9,17 +9,16 @@ fresh process each. The tables are printed and written to results/cnn_step.txt, 
 results/cnn_step.png.
 """
 
-import multiprocessing
 import statistics
 import sys
-import time
 import tracemalloc
-from concurrent.futures import ProcessPoolExecutor
 
 import comparison
 import numpy as np
 from comparison import (
     Disagreement,
+    in_fresh_process,
+    measure_alone,
     measure_rows,
     not_installed,
     publish,
@@ -156,34 +155,12 @@ def step_memory(make, weights, size, threads):
     return arrays, None if before is None else peak_memory() - before
 
 
-def in_fresh_process(function, *arguments):
-    """What the function returns in a process that has done nothing else before."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(function, *arguments).result()
-
-
 def megabytes(amount):
     """The amount in MB, in words."""
     return "not measured here" if amount is None else f"{amount / 1e6:.0f}"
 
 
 # each in a process of its own --------------------------------------------------------------------
-
-
-def step_alone(make, weights, size, threads, images):
-    """The median seconds of a step, after some that don't count. For a fresh process."""
-    data = load_mnist(train=images, test=1, flatten=False)
-    contender = make(weights)
-    batches = [contender.batch(*b) for b in comparison.cut(data.x_train, data.y_train, size)]
-    times = []
-    with threads_limited(threads):
-        settling = batches[:ALONE_SETTLING]
-        for batch in [*settling, *batches]:
-            start = time.perf_counter()
-            contender.step(*batch)
-            times.append(time.perf_counter() - start)
-    return statistics.median(times[len(settling) :])
 
 
 def alone_table(makers, weights, sizes, threads, rounds, images):
@@ -199,11 +176,8 @@ def alone_table(makers, weights, sizes, threads, rounds, images):
         f"  {'course_lib / faster layout':>26}",
     ]
     for size in tqdm(sizes, leave=False, disable=None):
-        rows = [comparison.Row(size, threads, 0, make.name, []) for make in makers]
-        for _ in range(rounds):
-            for make, row in zip(makers, rows, strict=True):
-                seconds = in_fresh_process(step_alone, make, weights, size, threads, images)
-                row.times.append(seconds)
+        setting = (size, threads, images, ALONE_SETTLING)
+        rows = measure_alone(makers, weights, rounds, setting, flatten=False)
         ours, *theirs = rows
         fastest = min(theirs, key=lambda row: statistics.median(row.times), default=None)
         for row in rows:

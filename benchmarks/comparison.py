@@ -6,15 +6,18 @@ same.
 """
 
 import argparse
+import multiprocessing
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from machine import threads_limited
 from tqdm import tqdm
 
-from course_lib import SGD, CrossEntropy
+from course_lib import SGD, CrossEntropy, load_mnist
 from course_lib.pieces import cores
 
 # With several threads, OpenBLAS's keep a core busy for some 0.1 s after their last product. Without
@@ -182,6 +185,41 @@ def measure_rows(contenders, batches, threads, blocks, steps, settling=SETTLING_
         rows += [
             Row(size, threads, pause, c.name, t) for c, t in zip(contenders, times, strict=True)
         ]
+    return rows
+
+
+def in_fresh_process(function, *arguments):
+    """What the function returns in a process that has done nothing else before."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def step_alone(make, weights, size, threads, images, settling, flatten):
+    """The median seconds of a step, after some that don't count. For a fresh process."""
+    data = load_mnist(train=images, test=1, flatten=flatten)
+    contender = make(weights)
+    batches = [contender.batch(*batch) for batch in cut(data.x_train, data.y_train, size)]
+    times = []
+    with threads_limited(threads):
+        warm_up = batches[:settling]
+        for batch in [*warm_up, *batches]:
+            start = time.perf_counter()
+            contender.step(*batch)
+            times.append(time.perf_counter() - start)
+    return statistics.median(times[len(warm_up) :])
+
+
+def measure_alone(makers, weights, rounds, setting, flatten):
+    """Rows with the median step of each contender in so many processes of its own, in turn.
+
+    setting: (batch size, threads, images, steps that are not timed). flatten: images as rows.
+    """
+    size, threads = setting[:2]
+    rows = [Row(size, threads, 0, make.name, []) for make in makers]
+    for _ in range(rounds):
+        for make, row in zip(makers, rows, strict=True):
+            row.times.append(in_fresh_process(step_alone, make, weights, *setting, flatten))
     return rows
 
 

@@ -73,8 +73,7 @@ class HipsAutograd:
         def loss(weights, x, labels):
             W1, b1, W2, b2 = weights
             z = x @ W1 + b1
-            # z * (z > 0), because the derivative of its maximum(z, 0) is float64, which would
-            # double the time of the backward pass.
+            # z * (z > 0), because the derivative of its maximum(z, 0) is float64.
             logits = (z * (z > 0)) @ W2 + b2
             shifted = logits - anp.max(logits, axis=1, keepdims=True)
             log_sums = anp.log(anp.sum(anp.exp(shifted), axis=1))
@@ -107,6 +106,15 @@ def initial_weights(rng):
     ]
 
 
+def timed(row):
+    """The beginning of a contender's line: its setting, and its time in microseconds."""
+    low, middle, high = 1e6 * quartiles(row.times)
+    return (
+        f"{row.batch_size:5} {row.threads:7} {row.pause:5.2g}  {row.name:14} "
+        f"{middle:9.0f} [{low:6.0f},{high:6.0f}]{'*' if restless(row) else ' '}"
+    )
+
+
 def table(rows, missing, blocks, steps):
     """The measurement as text."""
     lines = [
@@ -122,9 +130,7 @@ def table(rows, missing, blocks, steps):
         f"  {'course_lib / contender':>22}",
     ]
     for row in rows:
-        low, middle, high = 1e6 * quartiles(row.times)
-        line = f"{row.batch_size:5} {row.threads:7} {row.pause:5.2g}  {row.name:14} "
-        line += f"{middle:9.0f} [{low:6.0f},{high:6.0f}]{'*' if restless(row) else ' '}"
+        line = timed(row)
         if row.name == CourseLib.name:
             ours = row  # the first row of each setting
         else:
@@ -172,40 +178,54 @@ def draw(rows):
     return Picture(figure, "\n".join(words))
 
 
-def main(arguments=None):
-    """Measures, prints the table, writes it and the plot."""
-    parser = comparison.parser(__doc__, [64, 256], blocks=60, images=60_000)
-    parser.add_argument("--steps", type=int, default=40, help="steps in a block")
-    options = parser.parse_args(arguments)
+def parser(doc):
+    """The options of a benchmark of this network."""
+    options = comparison.parser(doc, [64, 256], blocks=60, images=60_000)
+    options.add_argument("--steps", type=int, default=40, help="steps in a block")
+    return options
 
+
+def shuffled_mnist(images, rng):
+    """Training images and labels in another order."""
+    data = load_mnist(train=images, test=1)
+    order = rng.permutation(len(data.x_train))
+    return data.x_train[order], data.y_train[order]
+
+
+def compare(kinds, opts):
+    """Verifies and measures all kinds of contenders that are installed: (rows, missing)."""
     rng = np.random.default_rng(0)
     weights = initial_weights(rng)
-    data = load_mnist(train=options.images, test=1)
-    order = rng.permutation(len(data.x_train))
-    x, labels = data.x_train[order], data.y_train[order]
+    x, labels = shuffled_mnist(opts.images, rng)
     # Before the threads are limited: a library that is loaded later would keep all of its own.
-    makers, missing = comparison.installed([CourseLib, PyTorch, HipsAutograd], weights)
+    makers, missing = comparison.installed(kinds, weights)
     rows = []
-    for size in options.batch_sizes:
+    for size in opts.batch_sizes:
         batches = comparison.cut(x, labels, size)
-        for threads in options.threads:
+        for threads in opts.threads:
             with threads_limited(threads):
                 contenders = [make(weights) for make in makers]
                 try:
                     verify(contenders, batches[:VERIFIED_STEPS], NAMES)
                 except Disagreement as error:
                     sys.exit(str(error))
-                rows += measure_rows(contenders, batches, threads, options.blocks, options.steps)
+                rows += measure_rows(contenders, batches, threads, opts.blocks, opts.steps)
+    return rows, missing
 
+
+def main(arguments=None):
+    """Measures, prints the table, writes it and the plot."""
+    opts = parser(__doc__).parse_args(arguments)
+    rows, missing = compare([CourseLib, PyTorch, HipsAutograd], opts)
     picture = draw(rows)
     text = "\n\n".join(
         [
-            table(rows, missing, options.blocks, options.steps),
+            table(rows, missing, opts.blocks, opts.steps),
             describe("numpy", "torch", "autograd"),
             f"The plot mlp_step.png in words. {picture.text}",
         ]
     )
-    publish(text, options.to, "mlp_step", picture)
+    publish(text, opts.to, "mlp_step", picture)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .autograd import Tensor
 from .layers import Parameter
 
 
@@ -13,7 +14,7 @@ class SGD:
     Momentum in PyTorch's form without dampening (torch.optim.SGD); v starts at zero, so momentum 0
     is plain gradient descent. `learning_rate` may be changed between steps.
     Raises ValueError for a rate that is negative or not finite, a momentum outside [0, 1), or no
-    parameters; TypeError for anything but Parameters.
+    parameters; TypeError for anything but Parameters and Tensors with requires_grad=True.
     """
 
     def __init__(self, parameters, learning_rate: float, momentum: float = 0.0):
@@ -24,7 +25,8 @@ class SGD:
         if not self.parameters:
             raise ValueError("no parameters to train: give SGD model.parameters()")
         for parameter in self.parameters:
-            if not isinstance(parameter, Parameter):
+            leaf = isinstance(parameter, Tensor) and parameter.grad is not None
+            if not (leaf or isinstance(parameter, Parameter)):
                 raise TypeError(
                     f"got {type(parameter).__name__} among the parameters, expected "
                     "Parameters: give SGD model.parameters()"

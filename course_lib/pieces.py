@@ -90,7 +90,7 @@ def run(task, items) -> list:
     # a task starts a run of its own. np.errstate belongs to a context, so threads get a copy.
     others = min(_threads.get() or cores(), len(items)) - 1
     helpers = []
-    _keep_memory()
+    keep_memory()
     with one_blas_thread():
         try:
             for _ in range(others):
@@ -151,7 +151,8 @@ def _pool():
 
 
 @cache
-def _keep_memory():
+def keep_memory():
+    """Let large arrays keep their memory between steps; the first call does it."""
     # glibc hands the memory of large arrays back to the system and gets it page by page again in
     # the next step, until it has seen a larger array come and go: then it keeps up to twice as much
     # as that (mallopt(3), M_MMAP_THRESHOLD; 32 MB at most). A step takes an eighth less time.

@@ -28,6 +28,8 @@ from course_lib import (
     fit,
     load_mnist,
 )
+from course_lib.autograd import Tensor, Value, exp, grad, log, relu, topological_order
+from course_lib.autograd import sum as total
 from course_lib.cli.training_run import RECIPES, moved
 from course_lib.functional import (
     conv2d_backward,
@@ -62,6 +64,7 @@ from course_lib.viz import (
     draw_weights,
 )
 from course_lib.viz.curves import label_ends
+from course_lib.viz.expressions import Expression
 from course_lib.viz.grids import Grid, Pixels, compose
 from course_lib.viz.style import COLORS, LARGE, SMALL, inch_canvas, number, shown, styled
 
@@ -921,6 +924,231 @@ def cnn_mistakes() -> Picture:
     return _mistakes(_cnn_run(), load_mnist().x_test)
 
 
+def _walk_without_order(node, visit):
+    """Hand the gradient to the parents, then walk on from each of them, as often as it is used."""
+    visit(node)
+    for parent in node.parents:
+        _walk_without_order(parent, visit)
+
+
+def _walk_in_order(root, visit):
+    for node in reversed(topological_order(root)):
+        visit(node)
+
+
+def _walked(walk) -> tuple[list[tuple[str, Expression]], float]:
+    """(what each step of a walk back does and the graph after it, the gradient of a at the end)."""
+    a = Value(3.0)
+    b = a + a
+    c = b + b
+    names, steps = {"a": a, "b": b, "c": c}, []
+    walk(c, steps.append)
+    steps = [node for node in steps if node.parents]  # a leaf has no one to hand anything to
+    c.grad = 1.0
+    stages = [("start: the gradient of c is 1", Expression(c, names, upto=0, steps=steps))]
+    for done, node in enumerate(steps, start=1):
+        name = "c" if node is c else "b"
+        again = " again" if node in steps[: done - 1] else ""
+        title = f"{done}. {name}{again} adds {shown(node.grad)} to its parent, twice"
+        for parent in node.parents:
+            parent.grad += node.grad  # the slopes of a sum are 1
+        stages.append((title, Expression(c, names, upto=done, steps=steps)))
+    return stages, a.grad
+
+
+@styled
+def autograd_fork() -> Picture:
+    no_order, wrong = _walked(_walk_without_order)
+    in_order, right = _walked(_walk_in_order)
+    a = Value(3.0)
+    b = a + a
+    (b + b).backward()
+    if right != a.grad:
+        raise AssertionError(f"the walk in order gives {right}, the engine {a.grad}")
+    columns = {
+        f"No order: a ends with {shown(wrong)}, wrong": no_order,
+        f"Topological order: a ends with {shown(right)}, right": in_order,
+    }
+    why = (
+        "Why: without an order b hands its whole\ngradient on as often as b was used. In the\n"
+        "order it waits until both wires of c have\nadded to it, and then does so once."
+    )
+    first = no_order[0][1]
+    step, head_height, keys = first.height + 0.36, 0.3, first.keys()
+    figure, axes = inch_canvas(7, step * len(no_order) + head_height + 0.36 + 0.2 * len(keys))
+    top = figure.get_figheight() - 0.05
+    for (head, stages), x in zip(columns.items(), (0.12, 3.67), strict=True):
+        axes.text(x, top - 0.12, head, va="center", weight="bold")
+        y = top - head_height
+        for title, expression in stages:
+            axes.text(x, y - 0.1, title, va="center", size=SMALL)
+            expression.draw(axes, x + 0.1, y - 0.2)
+            y -= step
+    axes.text(3.67, y - 0.1, why, va="top")
+    axes.plot([3.52, 3.52], [0.62, top], color=COLORS["line"], lw=1)
+    for row, key in enumerate(reversed(keys)):
+        axes.text(0.12, 0.18 + 0.2 * row, key, va="center", size=SMALL, color=COLORS["muted"])
+    words = " ".join(
+        f"{head}. " + " ".join(f"{title}: {_gradients(stage)}." for title, stage in stages)
+        for head, stages in columns.items()
+    )
+    text = f"b = a + a, c = b + b, walked backward in two ways. {words} {' '.join(why.split())}"
+    return Picture(figure, text)
+
+
+def _gradients(expression) -> str:
+    return ", ".join(f"{n.label} has {n.gradient}" for n in expression.nodes.values())
+
+
+@styled
+def autograd_unbroadcast() -> Picture:
+    x = Tensor([[1.0], [2.0], [3.0]], requires_grad=True)
+    b = Tensor([10.0, 20.0, 30.0, 40.0], requires_grad=True)
+    g = np.array([[1, -2, 0.5, 3], [2, 1, -1, 4], [-4, 6, 2, 0.5]])
+    y = x + b
+    y.backward(g)
+    rows, columns = y.shape
+    cell, gap, width = 0.47, 0.42, 0.47 * columns
+    figure, axes = inch_canvas(7, 4.75)
+
+    def place(title, array, left, middle, look="plain", original=()):
+        looks = {at: "winner" if at in original else look for at in np.ndindex(y.shape)}
+        Grid(title, array, looks, cell=cell).draw(axes, left, middle)
+
+    left, middle = (7 - 3 * width - 2 * gap) / 2, 3.55
+    column, row = [(r, 0) for r in range(rows)], [(0, c) for c in range(columns)]
+    titles = (f"x {x.shape}, as {columns} columns", f"b {b.shape}, as {rows} rows")
+    for title, v, original, sign in zip(titles, (x, b), (column, row), "+=", strict=True):
+        place(title, np.broadcast_to(v.data, y.shape), left, middle, "padding", original)
+        left += width + gap
+        axes.text(left - gap / 2, middle, sign, ha="center", va="center", size=LARGE + 3)
+    place(f"x + b {y.shape}", y.data, left, middle)
+    axes.text(
+        3.5, 4.6, "forward: what is too small is copied", ha="center", va="center",
+        weight="bold", color=COLORS["value"],
+    )  # fmt: skip
+
+    left, middle = 0.7, 1.6
+    axes.text(
+        3.5, 2.62, "backward: the gradients of the copies are added", ha="center", va="center",
+        weight="bold", color=COLORS["gradient"],
+    )  # fmt: skip
+    place(f"upstream g {g.shape}", g, left, middle)
+    sums = left + width + 0.6
+    place("", x.grad, sums, middle, original=column)
+    place("", b.grad[None], left, middle - 1.16, original=row)
+    for r in range(rows):
+        y_row = middle + (1 - r) * 0.3
+        _arrow(axes, (left + width + 0.04, y_row), (sums - 0.03, y_row), COLORS["gradient"], True)
+    for c in range(columns):
+        x_column = left + (c + 0.5) * cell
+        _arrow(axes, (x_column, middle - 0.48), (x_column, middle - 0.98), COLORS["gradient"], True)
+    axes.text(
+        sums + cell + 0.15, middle,
+        f"gradient of x {x.shape}: the sum of each row,\n"
+        "because x[n, 0] went into every column",
+        va="center",
+    )  # fmt: skip
+    axes.text(
+        left + width + 0.15, middle - 1.16,
+        f"gradient of b {b.shape}: the sum of each column,\n"
+        "because b[m] went into every row",
+        va="center",
+    )  # fmt: skip
+    text = (
+        f"x {x.shape} + b {b.shape} = {y.shape}. Forward: x is {_listed(x.data)} and is copied to "
+        f"{columns} columns, b is {_listed(b.data)} and is copied to {rows} rows. Backward: the "
+        f"upstream gradient g is {_listed(g)}. The gradient of x is the sum of each row, "
+        f"{_listed(x.grad)}, that of b the sum of each column, {_listed(b.grad)}."
+    )
+    return Picture(figure, text)
+
+
+def _listed(array) -> str:
+    """A vector or matrix in brackets."""
+    if np.ndim(array) == 0:
+        return number(array)
+    return f"[{', '.join(map(_listed, array))}]"
+
+
+@styled
+def autograd_modes() -> Picture:
+    chain = (  # operation, what it keeps, its vjp
+        ("relu", relu, lambda x, y: ("the mask", _listed(x > 0)), "g \u00b7 mask"),
+        ("exp", exp, lambda x, y: ("its output", _listed(y)), "g \u00b7 output"),
+        ("sum", total, lambda x, y: ("the shape", str(x.shape)), "g, copied\nto the shape"),
+        ("log", log, lambda x, y: ("its input", _listed(x)), "g / input"),
+    )
+    values = [np.array([1.0, -2.0, 0.5])]
+    for _, function, _, _ in chain:
+        values.append(function(values[-1]))
+
+    def rest(start):
+        def through(x):
+            for _, function, _, _ in chain[start:]:
+                x = function(x)
+            return x
+
+        return through
+
+    gradients = [grad(rest(i))(Tensor(value)).data for i, value in enumerate(values[:-1])]
+    gradients.append(np.array(1.0))
+    figure, axes = inch_canvas(7, 3.85)
+    wire, box, x = 0.62, 0.96, 0.03
+    up, keep, down = 3.0, 1.97, 0.98  # the middles of the three rows
+    words = []
+    for i, (value, gradient) in enumerate(zip(values, gradients, strict=True)):
+        centre = x + wire / 2
+        _arrow(axes, (x, up), (x + wire, up), COLORS["value"])
+        _arrow(axes, (x + wire, down), (x, down), COLORS["gradient"], dashed=True)
+        for array, y, va, color in (
+            (value, up + 0.09, "bottom", COLORS["value"]),
+            (gradient, down - 0.11, "top", COLORS["gradient"]),
+        ):
+            lines = "\n".join(map(shown, np.atleast_1d(array)))
+            axes.text(centre, y, lines, ha="center", va=va, color=color)
+        x += wire
+        if i == len(chain):
+            break
+        name, _, keeps, vjp = chain[i]
+        what, kept = keeps(value, values[i + 1])
+        middle = x + box / 2
+        for y, label, face, size in (
+            (up, name, COLORS["box"], LARGE),
+            (down, vjp, COLORS["box"], 10),
+        ):
+            axes.add_patch(
+                Rectangle((x, y - 0.27), box, 0.54, facecolor=face, edgecolor=COLORS["ink"], lw=1.3)
+            )
+            axes.text(middle, y, label, ha="center", va="center", size=size)
+        axes.add_patch(
+            Rectangle(
+                (x - 0.2, keep - 0.24), box + 0.4, 0.48, facecolor=COLORS["tint"],
+                edgecolor=COLORS["ink"], lw=0.8,
+            )
+        )  # fmt: skip
+        axes.text(
+            middle, keep, f"keeps {what}\n{kept.replace('-', chr(0x2212))}", ha="center",
+            va="center", size=SMALL,
+        )  # fmt: skip
+        _arrow(axes, (middle, up - 0.27), (middle, keep + 0.24), COLORS["ink"])
+        _arrow(axes, (middle, keep - 0.24), (middle, down + 0.27), COLORS["ink"])
+        words.append(f"{name} keeps {what}, {kept}, and its vjp is {' '.join(vjp.split())}")
+        x += box
+    _forward_and_backward(
+        axes,
+        0.2,
+        "forward: values",
+        "backward: each gradient g, from right to left",
+    )
+    text = (
+        f"y = log(sum(exp(relu(x)))). Forward, from left to right: "
+        f"{', '.join(map(_listed, values))}. {'; '.join(words)}. Backward, from right to left: "
+        f"{', '.join(map(_listed, gradients[::-1]))}."
+    )
+    return Picture(figure, text)
+
+
 PICTURES = {
     f"{make.__name__}.png": make
     for make in (
@@ -949,6 +1177,9 @@ PICTURES = {
         cnn_kernels,
         cnn_feature_maps,
         cnn_mistakes,
+        autograd_fork,
+        autograd_unbroadcast,
+        autograd_modes,
     )
 }
 

@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from course_lib import Conv2D, Flatten, Linear, MaxPool, ReLU, Sequential, Tanh, pieces
+from course_lib import Conv2D, Flatten, Linear, MaxPool, ReLU, Sequential, Tanh, autograd, pieces
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-NAMES = ("comparison", "convolution", "cnn_step", "cost_of_backward", "machine", "mlp_step")
+NAMES = (
+    *("agreement", "autograd_step", "comparison", "convolution", "cnn_step", "cost_of_backward"),
+    *("machine", "mlp_step", "scalars"),
+)
 
 
 @pytest.fixture
@@ -39,19 +42,25 @@ def images(batches):
     return [(x.reshape(-1, 28, 28, 1), labels) for x, labels in batches]
 
 
-def run(script, *arguments, folder, hidden=()):
-    """What a benchmark prints, in a process in which the packages `hidden` cannot be imported."""
+def start(script, *arguments, folder, hidden=()):
+    """A benchmark's process, ended, in which the packages `hidden` could not be imported."""
     shadows = folder / "shadows"
     for name in hidden:
         (shadows / name).mkdir(parents=True)
         (shadows / name / "__init__.py").write_text(f"raise ImportError('{name} is hidden')\n")
-    finished = subprocess.run(
+    path = os.pathsep.join(filter(None, [str(shadows), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
         [sys.executable, "-W", "error", BENCHMARKS / script, *arguments, "--to", folder / "out"],
-        env=os.environ | {"PYTHONPATH": str(shadows)},
+        env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
         encoding="utf-8",
     )
+
+
+def run(script, *arguments, folder, hidden=()):
+    """What a benchmark prints that succeeds."""
+    finished = start(script, *arguments, folder=folder, hidden=hidden)
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
 
@@ -113,6 +122,56 @@ def test_cnn_step_names_what_is_not_installed(tmp_path):
     assert "2 threads, course_lib: " in words
     assert (tmp_path / "out" / "cnn_step.txt").read_text(encoding="utf-8") == text
     assert (tmp_path / "out" / "cnn_step.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_autograd_step_names_what_is_not_installed(tmp_path):
+    few = ["--batch-sizes", "8", "--threads", "1", "--blocks", "2", "--steps", "2"]
+    few += ["--images", "80", "--rounds", "1", "--alone-images", "40"]
+    hidden = ("torch", "autograd")
+    text = run("autograd_step.py", *few, folder=tmp_path, hidden=hidden)
+    assert "PyTorch eager: not installed: torch is hidden" in text
+    assert "HIPS autograd: not installed: autograd is hidden" in text
+    for name, columns in (("layers", 9), ("Tensor", 9), ("value_and_grad", 12)):
+        turns, alone = numbers(text, name)
+        assert len(turns) == len(alone) == columns  # no ratio to itself
+        assert turns[:3] == alone[:3] == ["8", "1", "0"]
+        assert all(float(word) > 0 for word in (*turns[3:], *alone[3:]))
+    for which in ("W1", "all"):
+        (gradient,), (product,) = (
+            numbers(text, f"{kind}, {which}") for kind in ("gradient", "hvp")
+        )
+        assert len(gradient) == 6
+        assert len(product) == 9
+    assert (tmp_path / "out" / "autograd_step.txt").read_text(encoding="utf-8") == text
+
+
+def test_scalars_times_small_and_long_graphs(tmp_path):
+    few = ["--blocks", "2", "--steps", "1", "--nodes", "3000", "5000"]
+    text = run("scalars.py", *few, folder=tmp_path)
+    assert "fails with a RecursionError at 3,000 nodes" in text
+    for graph in ("network 2-16-16-1", "chain of 800 nodes", "1,000-way fan-out"):
+        ours, theirs = (line for line in text.splitlines() if line.startswith(graph))
+        assert " Value " in ours
+        assert " Closures " in theirs
+        assert (ours.count("["), theirs.count("[")) == (1, 2)
+    long = [line.split()[:2] for line in text.splitlines() if re.match(r" *\d+,000 +\w", line)]
+    assert long == [
+        *(["3,000", kind] for kind in ("Value", "Tensor", "Closures")),
+        *(["5,000", kind] for kind in ("Value", "Tensor")),
+    ]
+    memory = [line.split() for line in text.splitlines() if re.match(r"(chain|fan-out) +\D", line)]
+    assert [row[:2] for row in memory if row[1] in ("Value", "Tensor", "Closures")] == [
+        [graph, kind] for graph in ("chain", "fan-out") for kind in ("Value", "Tensor", "Closures")
+    ]
+    assert (tmp_path / "out" / "scalars.txt").read_text(encoding="utf-8") == text
+
+
+def test_agreement_needs_pytorch(tmp_path):
+    finished = start("agreement.py", folder=tmp_path, hidden=("torch",))
+    assert finished.returncode == 1
+    assert "nothing was compared, because PyTorch is not installed: torch is" in finished.stderr
+    assert not finished.stdout
+    assert not (tmp_path / "out").exists()
 
 
 def test_convolution_times_every_way_to_compute_it(tmp_path):
@@ -178,10 +237,139 @@ def test_multiply_adds_follow_the_shapes(modules):
         count(Sequential(Linear(5, 3, rng), Tanh()), np.ones(5))
 
 
+def test_every_operation_is_compared(modules):
+    agreement = modules.agreement
+    rng = np.random.default_rng(7)
+    cases = list(agreement.cases(rng))
+    names = [case.name for case in cases]
+    assert len(set(names)) == len(names)
+    assert set(autograd.ops.__all__) <= {re.split("[, ]", name)[0] for name in names}
+    for case in cases:
+        directions = [rng.standard_normal(x.shape) for x in case.arguments]
+        (out,), first, second = agreement.our_derivatives(
+            case.ours, case.arguments, rng.standard_normal, directions
+        )
+        shapes = [x.shape for x in case.arguments]
+        assert [g.shape for g in first] == shapes, case.name
+        assert [g.shape for g in second] == [*shapes, out.shape], case.name
+        assert all(g.dtype == np.float64 and np.isfinite(g).all() for g in (*first, *second))
+
+
+def test_second_derivatives_are_those_of_the_products(modules):
+    x, p = np.array([0.5, 2.0, 3.0]), np.array(4.0)
+    u, v, w = np.array([1.0, -2.0, 0.5]), np.array([0.3, 0.7, -1.1]), np.array(0.9)
+    (out,), (dx, dp), (ddx, ddp, du) = modules.agreement.our_derivatives(
+        lambda x, p: x * x * p, [x, p], lambda shape: u, [v, w]
+    )
+    np.testing.assert_allclose(out, 4 * x**2, rtol=1e-12)
+    np.testing.assert_allclose(dx, u * 8 * x, rtol=1e-12)
+    np.testing.assert_allclose(dp, np.sum(u * x**2), rtol=1e-12)
+    np.testing.assert_allclose(ddx, 8 * u * v + 2 * w * u * x, rtol=1e-12)
+    np.testing.assert_allclose(ddp, np.sum(2 * u * v * x), rtol=1e-12)
+    np.testing.assert_allclose(du, 8 * v * x + w * x**2, rtol=1e-12)
+
+
+def test_differences_are_relative_to_the_largest_entry(modules):
+    difference = modules.agreement.difference
+    given, wanted = [np.array(2.0), np.array([1.0, 4.0])], [np.array(2.0), np.array([2.0, 4.0])]
+    assert difference(given, wanted) == 0.25
+    assert difference([np.zeros(3)], [np.zeros(3)]) == 0
+    assert difference([np.zeros(3)], [np.zeros((3, 1))]) == np.inf
+    assert difference([np.array([np.nan, 1.0])], [np.ones(2)]) == np.inf
+    assert difference([np.zeros((0, 2))], [np.zeros((0, 2))]) == 0
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_disagreement_is_named_and_fails(modules, monkeypatch, tmp_path, capsys, part):
+    agreement = modules.agreement
+
+    def theirs(torch, function, *rest):
+        found = agreement.our_derivatives(lambda *xs: function(torch, *xs), *rest)
+        if wrong:
+            found[part][-1] = found[part][-1] * (1 + 1e-8)
+        return found
+
+    def cases(rng):
+        x = rng.standard_normal((2, 3))
+        yield agreement.Case("cubes", lambda x: x * x * x, lambda t, x: x**3, [x])
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())
+    monkeypatch.setattr(agreement, "torch_derivatives", theirs)
+    monkeypatch.setattr(agreement, "cases", cases)
+    monkeypatch.setattr(agreement, "transforms", lambda torch, rng: [("hvp", 0.0)])
+    monkeypatch.setattr(agreement, "describe", lambda *packages: "here")
+    wrong = False
+    agreement.main(["--to", str(tmp_path)])
+    assert "2 of 2 agree to 1e-09" in capsys.readouterr().out
+    wrong = True
+    with pytest.raises(SystemExit, match="disagree about cubes"):
+        agreement.main(["--to", str(tmp_path)])
+    assert re.search("cubes .* 1.0e-08.*DIFFERS\n", capsys.readouterr().out)
+    assert "1 of 2 agree" in (tmp_path / "agreement.txt").read_text(encoding="utf-8")
+
+
+def test_scalar_engines_agree_on_every_graph(modules):
+    scalars = modules.scalars
+    for what, (graph, numbers_) in scalars.CASES.items():
+        kinds = (scalars.Value, scalars.Closures, scalars.Tensor)
+        with scalars.deep_enough(scalars.FAN):
+            scalars.verify([scalars.Contender(kind, graph, numbers_) for kind in kinds], what)
+
+
+def test_another_scalar_engine_is_not_timed(modules):
+    scalars = modules.scalars
+
+    class Overwrites(scalars.Closures):
+        def __mul__(self, other):
+            out = scalars.Closures.__mul__(self, other)
+            out.__class__ = Overwrites
+
+            def backward():
+                self.grad = other.data * out.grad
+                other.grad = self.data * out.grad
+
+            out._backward = backward
+            return out
+
+        def __add__(self, other):
+            out = scalars.Closures.__add__(self, other)
+            out.__class__ = Overwrites
+            return out
+
+    def graph(leaves):
+        return scalars.chain(leaves, 6)
+
+    contenders = [
+        scalars.Contender(kind, graph, scalars.START) for kind in (scalars.Value, Overwrites)
+    ]
+    with pytest.raises(scalars.Disagreement, match="Overwrites: the chain differs from Value's"):
+        scalars.verify(contenders, "chain")
+
+
+def test_products_are_checked_before_they_are_timed(modules, batches, monkeypatch):
+    step = modules.autograd_step
+    weights = step.initial_weights(np.random.default_rng(3))
+    x, labels = batches[0]
+    step.verify_products(weights, x.astype(np.float64), labels)
+    honest = step.Product.step
+    monkeypatch.setattr(step.Product, "step", lambda self, *batch: 1.01 * honest(self, *batch))
+    with pytest.raises(step.Disagreement, match="hvp: with W1 the product differs"):
+        step.verify_products(weights, x.astype(np.float64), labels)
+
+
+def test_ratios_are_to_the_layers_and_to_the_tensors(modules):
+    Row, step = modules.comparison.Row, modules.autograd_step
+    times = {"layers": 2e-4, "Tensor": 4e-4, "HIPS autograd": 8e-4}
+    rows = [Row(size, 1, 0, name, [size * t] * 3) for size in (1, 3) for name, t in times.items()]
+    ratios = [re.findall(r"(\S+) \[\S+, \S+\]", line) for line in step.with_ratios(rows)]
+    assert ratios == 2 * [["0.50"], ["2.00"], ["4.00", "2.00"]]
+
+
 def test_the_same_computation_is_accepted(modules, batches, images):
-    mlp, cnn = modules.mlp_step, modules.cnn_step
+    mlp, cnn, step = modules.mlp_step, modules.cnn_step, modules.autograd_step
     weights = mlp.initial_weights(np.random.default_rng(3))
-    mlp.verify([mlp.CourseLib(weights), mlp.CourseLib(weights)], batches, mlp.NAMES)
+    kinds = (mlp.CourseLib, mlp.CourseLib, step.TensorEngine, step.ValueAndGrad)
+    mlp.verify([kind(weights) for kind in kinds], batches, mlp.NAMES)
     model = cnn.cnn(np.random.default_rng(3))
     weights = [parameter.data for parameter in model.parameters()]
     cnn.verify_all([cnn.CourseLib, cnn.CourseLib], weights, images, model.named_parameters())

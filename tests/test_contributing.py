@@ -38,7 +38,19 @@ def copy(tmp_path_factory):
     text = text.replace("\n# Questions ---", f"\n{added}\n\n# Questions ---")
     text += "\n\n" + "\n".join(blocks("Add a question"))
     module.write_text(text, encoding="utf-8")
+    name, case = blocks("Add an operation", "text")
+    (code,) = blocks("Add an operation")
+    insert(folder / "course_lib/autograd/ops.py", "\n__all__ = [\n", name)
+    insert(folder / "course_lib/autograd/ops.py", "\n# reductions ---", f"{code}\n\n", before=True)
+    insert(folder / "tests/test_autograd_ops.py", "\nELEMENTWISE = {\n", case)
     return folder
+
+
+def insert(file, mark, addition, before=False):
+    text = file.read_text(encoding="utf-8")
+    assert text.count(mark) == 1, f"{mark!r} is there {text.count(mark)} times"
+    added = addition + mark if before else f"{mark}{addition}\n"
+    file.write_text(text.replace(mark, added), encoding="utf-8")
 
 
 def run(folder, *command):
@@ -59,6 +71,13 @@ def test_what_is_added_passes_the_mutation_test(copy):
         "-k", "clip_gradient or bias_gradient or slope_of_a_line",
     )  # fmt: skip
     assert result.returncode == 0, result.stdout
+
+
+def test_the_operation_that_is_added_passes_the_tests_of_all_operations(copy):
+    files = "tests/test_autograd_ops.py", "tests/test_autograd_transforms.py"
+    result = run(copy, "pytest", "-o", "addopts=", "-q", *files, "-k", "arctan or forgotten")
+    assert result.returncode == 0, result.stdout
+    assert int(re.search(r"(\d+) passed", result.stdout).group(1)) > 5, result.stdout
 
 
 def test_what_is_added_is_clean(copy):

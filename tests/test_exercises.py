@@ -45,6 +45,10 @@ def shapes(value):
         return value.shape
     if isinstance(value, (list, tuple)):
         return tuple(map(shapes, value))
+    if hasattr(value, "parents"):  # a node: its graph's shape
+        return shapes(value.parents)
+    if isinstance(value, slice):  # no key of a dictionary before Python 3.12
+        return str(value)
     return None if isinstance(value, (float, np.random.Generator)) else value
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import course_lib
 from course_lib import exercises, grading
+from course_lib.autograd import Tensor
 from course_lib.exercises import find
 from course_lib.grading import Call, Finding, Step, exercise
 from course_lib.grading.outcomes import Odd, agrees, plain_array
@@ -341,6 +342,221 @@ def test_right_for_some_numbers_or_in_another_wrapping(attempt, finding):
     wanted = Finding(*finding)
     assert (said.kind, said.variable) == (wanted.kind, wanted.variable), verdict.message
     assert wanted.data is None or said.data == wanted.data
+
+
+# graphs -------------------------------------------------------------------------------------------
+
+
+def value_with(**methods):
+    """The reference's class, made anew, with some of its methods replaced."""
+    scope = {"np": np}
+    exec(find("Value").source, scope)
+    for name, method in methods.items():
+        setattr(scope["Value"], name, method)
+    return scope["Value"]
+
+
+@pytest.mark.parametrize(
+    ("slopes", "words"),
+    [
+        (lambda x, y: (y, -x), "The size is right, the sign is not."),
+        (lambda x, y: (y, 2 * x), "That is twice the right one."),
+        (lambda x, y: (y, y), "That is b itself."),
+        (lambda x, y: (y, 0.0), "Nothing comes back to b, though y depends on it."),
+        (lambda x, y: (y, np.nan), "That is no finite number."),
+        (lambda x, y: (y, x * y * y), "It is the local derivative of a * b that is off."),
+    ],
+)
+def test_the_first_wrong_gradient_is_named_with_its_operation(slopes, words):
+    def product(self, other):
+        other = other if isinstance(other, type(self)) else type(self)(other)
+        x, y = self.data, other.data
+        return type(self)(x * y, (self, other), slopes(x, y))
+
+    verdict = course_lib.judge("Value", value_with(__mul__=product))
+    assert verdict.finding.kind == "gradient"
+    assert verdict.finding.variable == "b in a * b", verdict.message
+    assert verdict.message.startswith("The gradient of b in a * b is ")
+    assert words in verdict.message
+
+
+def backward_then(change):
+    def backward(self):
+        solution("Value").backward(self)
+        change(self)
+
+    return value_with(backward=backward)
+
+
+def test_the_part_that_is_there_is_named_where_a_node_is_used_twice():
+    def forget(y):
+        if y.data == 48 and y.parents[0].data == 6:  # c = a * b; d = c + a; y = c * d
+            y.parents[0].grad = 6.0
+
+    verdict = course_lib.judge("Value", backward_then(forget))
+    assert verdict.finding == Finding("gradient", "c", "6")
+    assert "That is only what comes back through d; c is used 2 times" in verdict.message
+
+
+def test_what_is_multiplied_with_a_right_gradient_is_doubted_where_the_operation_is_right():
+    def double(y):
+        for node in y.parents:
+            for parent in node.parents:
+                parent.grad *= 1.5 if node.grad != 1 else 1
+
+    verdict = course_lib.judge("Value", backward_then(double))
+    assert verdict.finding.variable == "b"
+    assert "a graph of + alone gets the right ones: so it is how c.grad enters" in verdict.message
+
+
+def test_a_node_that_is_visited_too_early_is_named():
+    def backward(self):
+        self.grad, waiting = 1.0, [self]
+        for node in waiting:  # the last parent first: in y = d * c, c before d
+            for parent, local in zip(node.parents[::-1], node.local[::-1], strict=True):
+                parent.grad += local * node.grad
+                if parent not in waiting:
+                    waiting.append(parent)
+
+    verdict = course_lib.judge("Value", value_with(backward=backward))
+    assert verdict.finding == Finding("gradient", "b", "16")
+    assert "That is what c sends when it has got only what comes back through y" in verdict.message
+
+
+def test_a_gradient_of_what_is_no_part_of_the_root():
+    made = []
+
+    def create(self, *args):
+        solution("Value").__init__(self, *args)
+        made.append(self)
+
+    def backward(self):
+        solution("Value").backward(self)
+        for node in set(made) - set(solution("topological_order")(self)):
+            node.grad = 0.5
+        made.clear()
+
+    verdict = course_lib.judge("Value", value_with(__init__=create, backward=backward))
+    assert verdict.finding.kind == "gradient"
+    assert "is no part of y" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("__sub__", "a - b asks for a method __sub__ that takes"),
+        ("__rtruediv__", " / a asks for a method __rtruediv__ that takes"),
+        ("relu", "a.relu() asks for a method relu that takes"),
+    ],
+)
+def test_a_method_that_is_not_there_is_asked_for_by_its_name(left_out, said):
+    Value = value_with()
+    delattr(Value, left_out)
+    verdict = course_lib.judge("Value", Value)
+    assert verdict.finding.kind == "unfinished"
+    assert said in verdict.message
+
+
+def test_a_walk_along_every_path_is_right_and_told_what_it_costs():
+    def every_path(node):
+        return [n for parent in node.parents for n in every_path(parent)] + [node]
+
+    verdict = course_lib.judge("topological_order", lambda n: list(dict.fromkeys(every_path(n))))
+    assert verdict.passed
+    assert "Right. But for 40 sums in a row" in verdict.message
+
+    def backward(self, gradient=1.0):
+        self.grad += gradient
+        for parent, local in zip(self.parents, self.local, strict=True):
+            parent.backward(local * gradient)
+
+    verdict = course_lib.judge("Value", value_with(backward=backward))
+    assert verdict.passed
+    assert "your backward had not finished" in verdict.message
+    assert course_lib.judge("Value", value_with()).message == "Right."
+
+
+def test_the_large_case_is_judged_like_the_others():
+    def short(root):
+        order = solution("topological_order")(root)
+        return order if len(order) != 41 else order[1:]
+
+    assert course_lib.judge("topological_order", short).finding.kind == "missing"
+
+    def raising(root):
+        order = solution("topological_order")(root)
+        if len(order) == 41:
+            raise OverflowError("too long")
+        return order
+
+    assert "raised OverflowError" in course_lib.judge("topological_order", raising).message
+
+
+def test_a_value_that_changes_the_number_of_an_operand():
+    def exp(self):
+        self.data = float(np.exp(self.data))
+        return type(self)(self.data, (self,), (self.data,))
+
+    verdict = course_lib.judge("Value", value_with(exp=exp))
+    assert verdict.finding.kind == "changed"
+    assert "a.exp() has changed the data of a" in verdict.message
+
+
+def test_an_unfinished_value_says_which_operation_is_missing():
+    class Value(solution("Value")):
+        def __truediv__(self, other):
+            raise NotImplementedError
+
+    verdict = course_lib.judge("Value", Value)
+    assert (verdict.status, verdict.finding) == (
+        "error",
+        Finding("unfinished", "a / b", ("+", "*", "-", "**", "relu", "exp", "tanh")),
+    )
+
+
+def test_an_exception_is_told_with_the_operation_it_came_from():
+    class Value(solution("Value")):
+        __radd__ = None
+
+    verdict = course_lib.judge("Value", Value)
+    assert verdict.finding.variable == "2.3 + a"
+    assert "a.__radd__(2.3)" in verdict.message
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.4, 1.0])
+def test_any_slope_of_relu_at_0_is_right_in_a_graph(slope):
+    class Value(solution("Value")):
+        def relu(self):
+            result = super().relu()
+            return result if self.data else type(result)(0.0, (self,), (slope,))
+
+    assert course_lib.judge("Value", Value).passed
+
+
+def test_nodes_that_are_no_nodes_and_orders_that_are_no_lists():
+    verdict = course_lib.judge("topological_order", lambda root: [root.data])
+    assert verdict.finding.kind == "type"
+    assert "? is no node at all" in verdict.message
+    verdict = course_lib.judge("topological_order", lambda root: {root})
+    assert verdict.finding == Finding("type", "order", "set")
+
+
+def test_an_order_that_takes_the_graph_apart_is_refused():
+    def topological_order(root):
+        order = solution("topological_order")(root)
+        for node in order:
+            node.parents = tuple(list(node.parents))
+        return order
+
+    verdict = course_lib.judge("topological_order", topological_order)
+    assert verdict.finding == Finding("inputs changed", "parents")
+
+
+def test_a_tensor_is_an_array_of_numbers():
+    x = Tensor([1.0, 2.5], requires_grad=True)
+    for tensor in (x, x.detach(), x * 1.0):
+        np.testing.assert_array_equal(plain_array(tensor), [1.0, 2.5])
+    assert plain_array(x) is not x.data
 
 
 def test_slips_made_of_unknown_quantities_are_refused():

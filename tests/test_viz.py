@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import combinations, islice
 from pathlib import Path
@@ -17,10 +17,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.text import Text
 
-from course_lib import viz
+from course_lib import autograd, viz
 from course_lib.viz.style import COLORS, LOOKS, MAX_WIDTH, SMALL, count, number
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +68,96 @@ def _graph_with_double_wires():
         [2, 2, 1, 1],
         {"a": 4, "b": 2},
     )
+
+
+class Node:
+    """The least that draw_computation needs."""
+
+    def __init__(self, data, *parents, grad=0.0):
+        self.data, self.parents, self.grad = data, parents, grad
+
+
+class Operation(Node):
+    def __init__(self, op, data, *parents, grad=0.0):
+        super().__init__(data, *parents, grad=grad)
+        self.op = op
+
+
+def _nodes_of_an_expression():
+    a, b, three = Node(2.0, grad=61.0), Node(-3.0, grad=30.5), Node(3, grad=0)
+    d = Operation("*", -6.0, a, b, grad=-15.0)
+    e = Operation("+", -4.0, d, a, grad=-16.0)
+    square = Operation("*", 16.0, e, e, grad=1.0)
+    f = Operation("-", 22.0, square, d, grad=1.0)
+    return {"a": a, "b": b, "three": three, "d": d, "e": e, "square": square, "f": f,
+            "root": Operation("tanh", 1.0, f, grad=1.0)}  # fmt: skip
+
+
+def _named(nodes, names):
+    return {name: nodes[name] for name in names.split()}
+
+
+def _expression():
+    nodes = _nodes_of_an_expression()
+    return viz.draw_computation(nodes["root"], _named(nodes, "a b d e f"))
+
+
+def _expression_forward():
+    nodes = _nodes_of_an_expression()
+    return viz.draw_computation(nodes["f"], _named(nodes, "a b d"), gradients=False, upto=2)
+
+
+def _expression_backward():
+    nodes = _nodes_of_an_expression()
+    return viz.draw_computation(nodes["f"], {node: name for name, node in nodes.items()}, upto=2)
+
+
+def _expression_in_the_wrong_order():
+    nodes = _nodes_of_an_expression()
+    steps = [nodes[name] for name in ("f", "d", "square", "e", "d")]
+    return viz.draw_computation(nodes["f"], _named(nodes, "a b d e f"), upto=2, steps=steps)
+
+
+def _expression_without_operations():
+    a = Node(2.0, grad=8.0)
+    b = Node(6.0, a, grad=2)
+    return viz.draw_computation(Node(12.0, Node(6, a, Node(3.0)), b, grad=1), {"a": a, "b": b})
+
+
+def _expression_of_arrays():
+    X, W = (Operation(None, np.ones(s), grad=np.ones(s)) for s in ((5, 3), (3, 4)))
+    y = Operation("matmul", np.ones((5, 4)), X, W, grad=None)
+    return viz.draw_computation(Operation("mean", np.array(-3.0), y, grad=None), {"X": X, "y": y})
+
+
+def _expression_in_rows():
+    node = a = Node(0.5, grad=123.4)
+    for i in range(14):
+        parents = (node, a) if i in (3, 9) else (node,)
+        node = Operation("+", -i / 7, *parents, grad=-i / 7)
+    return viz.draw_computation(node, {"a": a}, upto=3)
+
+
+def _expression_fanning_out_into_the_next_row():
+    node = Node(1.0)
+    for _ in range(3):
+        node = Operation("a long name", 1.0, node)
+    doubles = [Operation("*", 1.0, node, node) for _ in range(4)]
+    return viz.draw_computation(Operation("max", 1.0, *doubles))
+
+
+def _expression_with_many_inputs():
+    inputs = [Node(i / 3, grad=-i / 3) for i in range(7)]
+    node = inputs[0]
+    for other in inputs[1:]:
+        node = Operation("+", 1.0, node, other, grad=1.0)
+    return viz.draw_computation(node, {f"input {i}": node for i, node in enumerate(inputs)})
+
+
+def _loop():
+    a = Node(1.0)
+    a.parents = (Node(2.0, a),)
+    return a
 
 
 def _tangent():
@@ -294,6 +384,41 @@ EXAMPLES = {
     _long_chain: ["a = -3", "h = 4", "dh/dh = -0.4286", "op 6"],
     _graph_with_a_long_wire: ["x to ×, value 2, gradient 1097", "value 2193", "add up to 7676"],
     _graph_with_double_wires: ["4 wires", "a to +, value 1, gradient 2", "at a add up to 4"],
+    _expression: [
+        "a: value 2, gradient 61\n", "d = a * b: value -6, gradient -15\n",
+        "e = d + a: value -4, gradient -16\n", "* of e and e: value 16, gradient 1\n",
+        "f, - of * and d: value 22, gradient 1\n", "tanh of f: value 1, gradient 1",
+    ],
+    _expression_forward: [
+        "2 of 4 steps forward done.\n", "d = a * b: value -6, computed\n",
+        "+ of d and a: value -4, computed\n", "* of + and +: value ?, next\n",
+        "- of * and d: value ?",
+    ],
+    _expression_backward: [
+        "2 of 4 steps backward done.\n", "a: value 2, gradient 61, later steps add to it\n",
+        "e = d + a: value -4, gradient -16, next\n",
+        "square = e * e: value 16, gradient 1, has sent its gradient on\n",
+        "d = a * b: value -6, gradient -15, later steps add to it\n",
+        "f = square - d: value 22, gradient 1, has sent its gradient on",
+    ],
+    _expression_in_the_wrong_order: [
+        "2 of 5 steps backward done.\n", "* of e and e: value 16, gradient 1, next\n",
+        "gradient -15, has sent its gradient on, later steps add to it\n",
+    ],
+    _expression_without_operations: [
+        "a: value 2, gradient 8\n", "leaf: value 3, gradient 0\n",
+        "node #1 of a and leaf: value 6, gradient 0\n", "b, made of a: value 6, gradient 2\n",
+        "node #2 of node #1 and b: value 12, gradient 1",
+    ],
+    _expression_of_arrays: [
+        "X: shape (5, 3), gradient of shape (5, 3)\n", "leaf: shape (3, 4), gradient",
+        "y = matmul(X, leaf): shape (5, 4)\n", "mean of y: value -3",
+    ],
+    _expression_in_rows: [
+        "a: value 0.5, gradient 123.4, later", "+ #14 of + #13: value -1.857, gradient -1.857, has",
+    ],
+    _expression_fanning_out_into_the_next_row: ["* #4 of a long name #3 and a long name #3: value"],
+    _expression_with_many_inputs: ["input 6: value 2, gradient -2", "+ #6 of + #5 and input 6"],
     _tangent: ["slope is 2", "nudge of 1", "truth is 3", "gap of 1.", "-0.25", "gap of 0.0625"],
     _contour: ["(-1, 1.5)", "10.75", "(-4, 9)", "3 points", "(0.5, 0.1)", "0.28"],
     _contour_at_a_stationary_point: ["(0, 0)", "gradient is (0, 0)"],
@@ -431,7 +556,12 @@ def test_text_is_large_enough_inside_the_figure_and_apart(make):
         assert across <= 1 or upward <= 2, words
 
 
-@pytest.mark.parametrize("make", [_graph_with_a_long_wire, _graph_with_double_wires, _chain])
+EXPRESSIONS = [make for make in EXAMPLES if make.__name__.startswith("_expression")]
+
+
+@pytest.mark.parametrize(
+    "make", [_graph_with_a_long_wire, _graph_with_double_wires, _chain, *EXPRESSIONS]
+)
 def test_boxes_hold_their_label_and_do_not_overlap(make):
     figure = make().figure
     boxes = [patch.get_window_extent() for patch in figure.findobj(FancyBboxPatch)]
@@ -450,7 +580,7 @@ def test_pictures_fit_the_notebook(make):
 
 
 def test_layout_crosses_no_wires_that_need_not_cross():
-    layout = viz.graphs._Layout(
+    layout = viz.graphs.Layout(
         viz.Graph(
             {"x": "x", "w": "w", "m": "m", "a": "a"},
             [("x", "m"), ("w", "m"), ("m", "a"), ("x", "a")],
@@ -464,6 +594,153 @@ def test_layers_are_the_longest_way_and_inputs_stand_before_their_use():
         dict.fromkeys("xabwy", "n"), [("x", "a"), ("a", "b"), ("x", "b"), ("w", "y"), ("b", "y")]
     )
     assert viz.graphs._layers(graph) == {"x": 0, "a": 1, "b": 2, "w": 2, "y": 3}
+
+
+def _random_expression(seed):
+    rng = np.random.default_rng(seed)
+    nodes = [Node(rng.normal(), grad=rng.normal())]
+    for _ in range(int(rng.integers(4, 13))):
+        parents = [nodes[i] for i in rng.integers(0, len(nodes), int(rng.integers(0, 3)))]
+        nodes.append(Operation("+", rng.normal(), *parents, grad=rng.normal()))
+    used = {parent for node in nodes for parent in node.parents}
+    root = Operation("max", rng.normal(), *(node for node in nodes if node not in used))
+    return viz.draw_computation(root)
+
+
+@pytest.mark.parametrize(
+    "make", [*EXPRESSIONS, *(partial(_random_expression, seed) for seed in range(15))]
+)
+def test_wires_run_through_no_box_and_no_text(make):
+    figure = make().figure
+    areas = [(*np.divide(box.extents, figure.dpi), text.get_text())
+             for text, box in _drawn_texts(figure)]  # fmt: skip
+    areas += [
+        (p.get_x(), p.get_y(), p.get_x() + p.get_width(), p.get_y() + p.get_height(), "a box")
+        for p in figure.findobj(FancyBboxPatch)
+    ]
+    wires = [
+        np.vstack(wire._path_original.to_polygons(closed_only=False))
+        for wire in figure.findobj(FancyArrowPatch)
+    ]
+    for wire in wires:
+        share = np.linspace(0, 1, 40)[:, None, None]
+        points = (wire[:-1] + share * (wire[1:] - wire[:-1])).reshape(-1, 2)
+        assert (points > 0).all()
+        assert (points < figure.get_size_inches()).all()
+        for x0, y0, x1, y1, what in areas:
+            inside = (points > [x0 + 0.02, y0 + 0.02]) & (points < [x1 - 0.02, y1 - 0.02])
+            assert not inside.all(axis=1).any(), what
+
+
+def test_a_node_used_twice_has_two_wires_that_can_be_told_apart():
+    a = Node(3.0)
+    figure = viz.draw_computation(Operation("*", 9.0, a, a)).figure
+    first, second = (p._path_original.vertices for p in figure.findobj(FancyArrowPatch))
+    assert (np.abs(first[:, 1] - second[:, 1]) > 0.1).all()
+
+
+def test_parents_stand_left_of_what_is_made_from_them():
+    nodes = _nodes_of_an_expression()
+    expression = viz.expressions.Expression(nodes["root"])
+    for node in nodes.values():
+        for parent in node.parents:
+            left, right = (expression.column[viz.expressions._id(n)] for n in (parent, node))
+            assert left < right
+
+
+def test_nothing_moves_from_step_to_step():
+    nodes, places = _nodes_of_an_expression(), set()
+    for upto in range(5):
+        nodes["b"].grad = [0, -1, 30.5, -0.5, 7][upto]
+        figure = viz.draw_computation(nodes["f"], upto=upto).figure
+        boxes = [box.get_bbox().extents for box in figure.findobj(FancyBboxPatch)]
+        places.add((*figure.get_size_inches(), *np.ravel(boxes)))
+    assert len(places) == 1
+
+
+def test_marks_of_a_walk_do_not_depend_on_colour():
+    (axes,) = _expression_in_the_wrong_order().figure.axes
+    boxes = [patch for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
+    assert sorted(box.get_linewidth() for box in boxes)[-2:] == [1.1, 3]
+    tinted = [box for box in boxes if box.get_facecolor() == (*to_rgb(COLORS["tint"]), 1.0)]
+    words = {text.get_text(): text.get_color() for text in axes.texts}
+    ticked = [word for word in words if word.startswith("\u25c2") and "\u2713" in word]
+    assert len(tinted) == len(ticked) == 2
+    assert "\u25c2 \u221215 \u2026 \u2713" in ticked
+    greyed = [
+        word
+        for word, color in words.items()
+        if color == COLORS["muted"] and word.startswith("\u25c2")
+    ]
+    assert {word for word in words if "\u2026" in word and "grey" not in word} == set(greyed)
+
+
+def test_a_graph_drawn_forward_says_nothing_of_gradients():
+    nodes = _nodes_of_an_expression()
+    picture = viz.draw_computation(nodes["root"], gradients=False)
+    assert "gradient" not in picture.text
+    assert not any("\u25c2" in text.get_text() for text in picture.figure.axes[0].texts)
+
+
+def test_names_are_taken_either_way_round_and_from_globals():
+    nodes = _nodes_of_an_expression()
+    expected = viz.draw_computation(nodes["f"], {"a": nodes["a"], "e": nodes["e"]}).text
+    assert "e = " not in expected
+    assert "e, + of * #1 and a: value -4" in expected
+    assert viz.draw_computation(nodes["f"], {nodes["a"]: "a", nodes["e"]: "e"}).text == expected
+    everything = {
+        "_": nodes["a"],
+        "a": nodes["a"],
+        "x": nodes["a"],
+        "e": nodes["e"],
+        "n": 3,
+        "z": 0,
+    }
+    assert viz.draw_computation(nodes["f"], everything).text == expected
+
+
+def test_a_graph_that_is_too_large_says_how_large_it_is():
+    node = Node(1.0)
+    for _ in range(20_000):
+        node = Operation("+", 1.0, node, node)
+    with pytest.raises(ValueError, match="has 20,001 nodes, at most 15 can be drawn"):
+        viz.draw_computation(node)
+    for size in (15, 16):
+        sum_of_many = Operation("+", 1.0, *(Node(1.0) for _ in range(size - 1)))
+        if size == 15:
+            assert viz.draw_computation(sum_of_many).text.count("\n") == 14
+        else:
+            with pytest.raises(ValueError, match="has 16 nodes"):
+                viz.draw_computation(sum_of_many)
+
+
+def test_the_graph_of_values_of_the_engine():
+    x, y = autograd.Value(2.0), autograd.Value(-3.0)
+    u = x * y
+    z = (u + x) ** 2 + 1
+    z.backward()
+    assert viz.draw_computation(z, {"x": x, "u": u, "z": z}).text.split("\n") == [
+        "x: value 2, gradient 16",
+        "leaf: value -3, gradient -16",
+        "u = x * leaf: value -6, gradient -8",
+        "+ of u and x: value -4, gradient -8",
+        "**2 of +: value 16, gradient 1",
+        "z, + of **2: value 17, gradient 1",
+    ]
+
+
+def test_the_graph_of_tensors_of_the_engine():
+    rng = np.random.default_rng(0)
+    X, b = rng.normal(size=(5, 3)), autograd.Tensor(rng.normal(size=3), requires_grad=True)
+    loss = autograd.sum(autograd.relu(X + b) ** 2)
+    loss.backward()
+    assert viz.draw_computation(loss, {"b": b, "loss": loss}).text.split("\n") == [
+        "b: shape (3,), gradient of shape (3,)",
+        "add of b: shape (5, 3)",
+        "relu of add: shape (5, 3)",
+        "power of relu: shape (5, 3)",
+        f"loss = sum(power): value {number(loss.item())}",
+    ]
 
 
 def test_mime_bundle_holds_png_html_and_text():
@@ -818,6 +1095,12 @@ def test_feature_maps_of_a_layer_share_one_scale():
         (lambda: viz.draw_probabilities([1, 2], [0, 1], 2), "label is 2, expected 0 to 1"),
         (lambda: viz.draw_chain(["x", "y"], [1.0], None, ["f"]), "2 names need 2 values, got 1"),
         (lambda: viz.draw_chain(["x", "y"], [1.0, 2.0]), "2 names need 1 operations, got 0"),
+        (lambda: viz.draw_computation(_loop()), "cycle"),
+        (lambda: viz.draw_computation(Node(1.0), upto=2), "upto is 2, expected 0 to 0"),
+        (
+            lambda: viz.draw_computation(Node(1.0), upto=0, steps=[Node(1.0)]),
+            r"steps\[0\] is no node",
+        ),
         (lambda: viz.draw_graph({"a": "a"}, [("a", "b")]), "no node 'b'"),
         (lambda: viz.draw_graph(dict(a="a", b="b"), [("a", "b"), ("b", "a")]), "cycle"),
         (lambda: viz.draw_graph(dict(a="a", b="b"), [("a", "b")], {}, [1, 2]), "1 edges need"),
@@ -888,6 +1171,31 @@ def test_images_are_small_and_all_have_an_alternative():
     assert {file.name for file in files} >= set(stored) == set(make_images.PICTURES)
     for file in files:
         assert file.stat().st_size < 120_000
+
+
+def test_a_walk_without_an_order_ends_with_twice_the_gradient():
+    text = make_images.autograd_fork().text
+    wrong, right = re.findall(r"(\w+ order): a ends with (\d)", text)
+    assert wrong == ("No order", "8")
+    assert right == ("Topological order", "4")
+    ends = re.findall(r"a has (\d), b has (\d), c has 1\.", text)
+    assert ends == [("0", "0"), ("0", "2"), ("4", "2"), ("8", "2"),
+                    ("0", "0"), ("0", "2"), ("4", "2")]  # fmt: skip
+
+
+def test_sums_of_the_copies_are_worked_out():
+    text = make_images.autograd_unbroadcast().text
+    assert "sum of each row, [[2.5], [6], [4.5]], that of b" in text
+    assert "sum of each column, [-1, 5, 1.5, 7.5]." in text
+
+
+def test_what_is_kept_is_what_each_vjp_needs():
+    text = make_images.autograd_modes().text
+    assert "relu keeps the mask, [1, 0, 1]" in text
+    assert "log keeps its input, 5.367" in text
+    softmax = np.exp([1, 0, 0.5]) / np.exp([1, 0, 0.5]).sum()
+    at_exp, at_x = (", ".join(map(number, softmax * mask)) for mask in (1, np.array([1, 0, 1])))
+    assert text.endswith(f"[{at_exp}], [{at_x}].")
 
 
 def test_chain_of_the_first_chapter_multiplies_its_slopes():

@@ -16,7 +16,13 @@ from .activations import (
     tanh_backward,
     tanh_forward,
 )
-from .convolution import conv2d_backward, conv2d_forward, im2col
+from .convolution import (
+    conv2d_backward,
+    conv2d_forward,
+    conv2d_input_gradient,
+    conv2d_weight_gradient,
+    im2col,
+)
 from .dropout import dropout_backward, dropout_forward
 from .flatten import flatten_backward, flatten_forward
 from .linear import linear_backward, linear_forward
@@ -39,6 +45,8 @@ __all__ = [
     "average_pool_forward",
     "conv2d_backward",
     "conv2d_forward",
+    "conv2d_input_gradient",
+    "conv2d_weight_gradient",
     "dropout_backward",
     "dropout_forward",
     "flatten_backward",

@@ -81,20 +81,40 @@ def conv2d_backward(dout, cache, need_dx=True):
     """
     padded, W, stride, padding, y_shape = cache
     dout = upstream(dout, y_shape)
-    K, _, C, F = W.shape
-    rows = dout.reshape(-1, F)
-    # Laid out again: that takes less time than fetching from memory what the forward pass laid out.
-    # np.dot, because @ stops all other threads while it computes a result of less than 500 entries.
-    dW = np.dot(im2col(padded, K, stride).T, rows).reshape(W.shape)
+    rows = dout.reshape(-1, W.shape[-1])
+    dW = conv2d_weight_gradient(dout, padded, len(W), stride)
     db = np.dot(np.ones(len(rows), rows.dtype), rows)  # far faster than rows.sum(axis=0)
     if not need_dx:
         return None, dW, db
-    N, Ho, Wo, _ = y_shape
     _, Hp, Wp, _ = padded.shape
-    sent = (rows @ W.reshape(K * K, C, F).transpose(0, 2, 1)).reshape(K, K, N, Ho, Wo, C)
-    dpadded = np.zeros(padded.shape, sent.dtype)
+    dpadded = conv2d_input_gradient(dout, W, padded.shape, stride)
+    return dpadded[:, padding : Hp - padding, padding : Wp - padding], dW, db
+
+
+def conv2d_weight_gradient(dout, x, kernel_size, stride=1):
+    """Gradient with respect to the kernels: cols^T dout, the sum over all windows.
+
+    dout (N, Ho, Wo, F), x (N, H, W, C), the images with their padding. Returns dW (K, K, C, F).
+    """
+    rows = dout.reshape(-1, dout.shape[-1])
+    # Laid out again: that takes less time than fetching from memory what the forward pass laid out.
+    # np.dot, because @ stops all other threads while it computes a result of less than 500 entries.
+    dW = np.dot(im2col(x, kernel_size, stride).T, rows)
+    return dW.reshape(kernel_size, kernel_size, x.shape[3], -1)
+
+
+def conv2d_input_gradient(dout, W, x_shape, stride=1):
+    """Gradient with respect to the images with their padding, of shape x_shape (N, H, W, C).
+
+    dout (N, Ho, Wo, F), W (K, K, C, F). Each dout adds dout W^T to the inputs of its window.
+    """
+    K, _, C, F = W.shape
+    N, Ho, Wo, _ = dout.shape
+    sent = dout.reshape(-1, F) @ W.reshape(K * K, C, F).transpose(0, 2, 1)
+    sent = sent.reshape(K, K, N, Ho, Wo, C)
+    dx = np.zeros(x_shape, sent.dtype)
     for ki in range(K):
         for kj in range(K):
-            touched = dpadded[:, ki : ki + stride * Ho : stride, kj : kj + stride * Wo : stride]
+            touched = dx[:, ki : ki + stride * Ho : stride, kj : kj + stride * Wo : stride]
             touched += sent[ki, kj]
-    return dpadded[:, padding : Hp - padding, padding : Wp - padding], dW, db
+    return dx

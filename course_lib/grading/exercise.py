@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from course_lib.grading.probes import Call, Script
+from course_lib.grading.probes import Call, Graph, Script, Walk
 from course_lib.grading.steps import needs_of
 
 REGISTRY = {}
@@ -89,6 +89,7 @@ class Exercise:
         around,
         together,
         ambiguous,
+        effort,
     ):
         self.solution = solution
         self.name = solution.__name__
@@ -113,6 +114,7 @@ class Exercise:
         self.around = around
         self.together = together
         self.ambiguous = tuple(ambiguous)
+        self.effort = effort
         self.misconceptions = []
         self.alternatives = []
         self._probes = probes
@@ -138,6 +140,10 @@ class Exercise:
 
     def __call__(self, *args, **kwargs):
         return self.solution(*args, **kwargs)
+
+    def __instancecheck__(self, value):
+        """Whether a value is of the class asked for, which may name itself in its methods."""
+        return self.is_class and isinstance(value, self.solution)
 
     def __repr__(self):
         return f"<Exercise {self.name}: {self.points} points>"
@@ -206,7 +212,7 @@ class Exercise:
     def probes(self, seed=DEFAULT_SEED):
         """The cases of this exercise, made from a seed. Another seed gives other numbers."""
         made = self._probes(np.random.default_rng(seed)) if callable(self._probes) else self._probes
-        return [p if isinstance(p, (Call, Script)) else Call(tuple(p)) for p in made]
+        return [p if isinstance(p, (Call, Script, Graph, Walk)) else Call(tuple(p)) for p in made]
 
     @cached_property
     def defaults(self):
@@ -295,15 +301,16 @@ def exercise(
     around=contextlib.nullcontext,
     together=None,
     ambiguous=(),
+    effort=None,
 ):
     """Makes an exercise of the decorated reference solution (a function or a class).
 
-    points: 1 to 5. probes: a list of argument tuples, `Call` or `Script`, or a function of an
-    `rng` that makes one. outputs: names of what is returned (("dW",)); several names mean a tuple.
-    sequence: the answer is a list of any length. hints: from gentle to nearly everything.
-    starter: the learner's cell, if not signature and docstring over a gap. blind_spots: sentences
-    on wrong answers that no probe can tell from right ones. seconds: time for one judgement, of
-    the processor where cpu_time is set (and at most twice that on the clock).
+    points: 1 to 5. probes: a list of argument tuples, `Call`, `Script`, `Graph` or `Walk`, or a
+    function of an `rng` that makes one. outputs: names of what is returned (("dW",)); several
+    names mean a tuple. sequence: the answer is a list of any length. hints: from gentle to nearly
+    everything. starter: the learner's cell, if not signature and docstring over a gap.
+    blind_spots: sentences on wrong answers that no probe can tell from right ones. seconds: time
+    for one judgement, of the processor where cpu_time is set (and at most twice that on the clock).
 
     accept(probe, outcome): True, a `Finding` and sentence (a refusal), or None for "compare with
     the reference"; for exercises with many right answers.
@@ -321,6 +328,8 @@ def exercise(
     show, asked when each of them is right by itself (another seed must give another mask).
     ambiguous: labels of the cases in which several answers are right. What is wrong elsewhere is
     diagnosed without them, as they hide it when somebody has taken another of the right answers.
+    effort: (probe, remark), a large case that takes no time at all unless the work grows out of
+    proportion; tried when all else is right. After a second the answer passes, with the remark.
     """
     if not 1 <= points <= 5:
         raise ValueError(f"an exercise has 1 to 5 points, not {points}")
@@ -351,6 +360,7 @@ def exercise(
                 around=around,
                 together=together,
                 ambiguous=ambiguous,
+                effort=effort,
             )
         )
 

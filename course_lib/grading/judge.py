@@ -13,15 +13,25 @@ import numpy as np
 
 from course_lib.grading import diagnosis
 from course_lib.grading.exercise import DEFAULT_SEED
-from course_lib.grading.outcomes import Odd, agrees, run, same_outcome
+from course_lib.grading.outcomes import Odd, agrees, left_open, run, same_outcome
 from course_lib.grading.patterns.case import Case, listed
+from course_lib.grading.patterns.graphs import described, first_wrong
 from course_lib.grading.patterns.results import overwritten
-from course_lib.grading.probes import Call, Script, describe, inputs_of, size_of
+from course_lib.grading.probes import (
+    Call,
+    Graph,
+    Script,
+    Walk,
+    describe,
+    inputs_of,
+    size_of,
+)
 from course_lib.grading.verdict import Example, Finding, Verdict
 from course_lib.grading.watchdog import Escaped, Stuck, TooSlow, run_within
 
 _PREPARED = {}
 ACCEPTED = ()  # right because `accept` says so, whatever the reference gives
+AT_ONCE = 1.0  # seconds for a case that takes milliseconds unless the work grows out of proportion
 NOT_ATTEMPTED = "Not attempted yet: write your answer in the cell above, run it, then check again."
 
 
@@ -185,6 +195,10 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
 
 
 def _words_for(exercise, probe):
+    if isinstance(probe, Graph):
+        return described(probe)
+    if isinstance(probe, Walk):
+        return f"a graph of {len(probe.parents)} nodes"
     shapes = [f"{n} = {describe(v)}" for n, v in inputs_of(probe, exercise).items()]
     return ", ".join(shapes) or "the first case"
 
@@ -208,7 +222,9 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     if said:
         return _verdict(exercise, "failed", *said, printed=printed)
     if not any(refusals):
-        return _verdict(exercise, "passed", None, "Right.", printed=printed)
+        if not exercise.effort:
+            return _verdict(exercise, "passed", None, "Right.", printed=printed)
+        return _verdict(exercise, *_with_effort(exercise, attempt), printed=printed)
     # Where an exercise accepts many answers, the reference's numbers are no measure.
     compared = [k for k, refusal in enumerate(refusals) if isinstance(refusal, bool)]
     probes_c, outcomes_c, wanted_c = (
@@ -228,6 +244,10 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
                 "misconception", example.variable if example else exercise.outputs[0], m.id
             )
             return _verdict(exercise, "failed", finding, what, misconception=m.id, **details)
+    if all(isinstance(p, Graph) for p in probes):
+        finding, message = first_wrong(exercise, probes, outcomes, wanted)
+        status = "error" if finding.kind in ("error", "unfinished") else "failed"
+        return _verdict(exercise, status, finding, message, printed=printed)
     if own:
         return _verdict(exercise, "failed", own[0], own[1], **details)
     broken = [(p, o) for p, o in zip(probes, outcomes, strict=True) if o.problem]
@@ -266,6 +286,27 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
                 exercise, "failed", finding, message, misconception=misconception, **details
             )
     return _verdict(exercise, "failed", finding, " ".join(s for s in sentences if s), **details)
+
+
+def _with_effort(exercise, attempt):
+    """(status, finding, message) for an attempt that is right, but for the large case perhaps."""
+    probe, remark = exercise.effort
+    try:
+        outcome = run_within(AT_ONCE, lambda: run(probe, attempt, exercise), cpu_time=True)
+    except (TooSlow, Escaped):
+        return "passed", None, f"Right. {remark}"
+    wanted = run(probe, exercise.solution, exercise)
+    refusal = _refusal(exercise, probe, outcome, wanted)
+    if not refusal:
+        return "passed", None, "Right."
+    if outcome.problem:
+        what = f"{outcome.problem.type}: {outcome.problem.message}"
+        finding = Finding("error", exercise.outputs[0], (outcome.problem.type, ""))
+        words = f"Right in small cases. But for {probe.label}, your {exercise.name} raised {what}"
+        return "error", finding, words
+    if refusal is True:
+        refusal = first_wrong(exercise, [probe], [outcome], [wanted])
+    return "failed", *refusal
 
 
 def _leaving_aside(exercise, prepared, outcomes, compared, diagnosed, deadline):
@@ -391,7 +432,10 @@ def _example(exercise, probes, outcomes, wanted):
             inputs = tuple(inputs_of(probe, exercise).items())
             size = right.value.size + size_of(dict(inputs))
             if best is None or size < best[0]:
-                best = size, Example(right.name, inputs, got.value, right.value)
+                name = right.name
+                if isinstance(probe, Graph):
+                    name += f", for {described(probe)}"
+                best = size, Example(name, inputs, got.value, right.value)
             break
     return best and best[1]
 
@@ -412,7 +456,7 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
             f"{exercise.name} is not finished: a part of it still raises NotImplementedError. "
             f"What has been reached so far: {done}.",
         )
-    if "..." in problem.line or "ellipsis" in problem.message:
+    if left_open(problem):
         gap = f", in its line {problem.number}: `{problem.line}`" if problem.line else ""
         return (
             Finding("unfinished", exercise.outputs[0], problem.line),
@@ -427,7 +471,8 @@ def _words_for_exception(exercise, attempt, probes, outcomes, broken):
     some = ""
     if fine and "" not in labels and not labels & fine:
         plain = sorted(w for w in labels if not any(w != o and w.startswith(o) for o in labels))
-        some = f" Of the cases tried, it happens only with {listed(plain)}."
+        kinds = f"with {plain[0]}" if len(plain) == 1 else f"in these: {'; '.join(plain)}"
+        some = f" Of the cases tried, it happens only {kinds}."
     words, look = next(
         (w for start, w in _HELP_BY_WORDS.items() if problem.message.startswith(start)),
         (None, None),
@@ -453,8 +498,8 @@ _HELP_BY_WORDS = {
     ),
     "operands could not be broadcast": (
         None,
-        "`*`, `+`, `-` and `/` go entry by entry and need shapes that fit. After a sum or max over "
-        "an axis, keepdims=True keeps them fitting; the matrix product is `@`.",
+        "`*`, `+`, `-` and `/` go entry by entry and need shapes that fit. An axis that a sum or "
+        "max took away comes back with keepdims=True or np.expand_dims; the matrix product is `@`.",
     ),
     "only 0-dimensional arrays": (
         "an array was given where a single number was wanted",
@@ -473,6 +518,19 @@ _HELP_BY_WORDS = {
         "np.maximum (or the like) was given three things, and takes the third for an array to "
         "write into",
         "It compares two; for three, put one inside another.",
+    ),
+    "grad needs a function that returns a single number": (
+        None,
+        "A gradient belongs to one number: what adds up to one inside of the function?",
+    ),
+    "cannot reshape array": (
+        None,
+        "reshape keeps all numbers, and there must be as many as the new shape has places. Is "
+        "something to be summed, or copied, before?",
+    ),
+    "tuple index out of range": (
+        None,
+        "How long is the tuple, a shape perhaps, and which index is one too far?",
     ),
     "setting an array element with a sequence": (
         None,
@@ -498,6 +556,10 @@ def _arity(exercise, attempt, probe):
         args = probe.args
     elif isinstance(probe, Script):
         args = next((s[2] for s in probe.steps if s[0] == "new"), None)
+    elif isinstance(probe, Walk):
+        args = ("root",)
+    else:
+        args = (probe.leaves[0][1],)
     names = exercise.parameters("__init__" if exercise.is_class else None)
     if not isinstance(attempt, (type, types.FunctionType)):
         return None  # a callable object may answer questions about itself with anything
@@ -515,7 +577,8 @@ def _arity(exercise, attempt, probe):
             )
         return (
             Finding("arity", exercise.outputs[0], (takes, names)),
-            f"{name} is called with {len(args)} arguments, ({', '.join(names)}), but yours "
+            f"{name} is called with {len(args)} argument{'s' * (len(args) != 1)}, "
+            f"({', '.join(names[: len(args)])}), but yours "
             f"takes {takes}. Keep the parameters as the starter has them, in that order.",
         )
     except ValueError:

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from course_lib.grading.probes import Call, inputs_of, realize
+from course_lib.grading.probes import (
+    OPERATIONS,
+    Call,
+    Graph,
+    Node,
+    Script,
+    Walk,
+    inputs_of,
+    realize,
+)
 
 LONGEST = 5_000_000  # entries of nested lists; turning them into an array cannot be interrupted
 MOST_AXES = 8  # no exercise has more than four; NumPy's iterators stop at 32
@@ -54,7 +63,8 @@ class Outcome:
 
     changed: names of the inputs that were changed. still: names of the generators that stand where
     they stood, so that the next call would draw the same numbers again. shared: names of results
-    that lie in the memory of an earlier call's results.
+    that lie in the memory of an earlier call's results. alive: what lives as long as the outcome,
+    lest the nodes of another graph get the same `id`.
     """
 
     records: list = field(default_factory=list)
@@ -62,6 +72,12 @@ class Outcome:
     still: tuple = ()
     shared: tuple = ()
     problem: Problem | None = None
+    alive: tuple = field(default=(), repr=False)
+
+
+def left_open(problem):
+    """Whether an exception came of a `...` that stands for a gap; NumPy's own words may hold it."""
+    return "ellipsis" in problem.message and "'...'" not in problem.message
 
 
 def _odd(value):
@@ -96,6 +112,8 @@ def plain_array(value):
     if kind in (list, tuple) and _length(value) > LONGEST:
         return Odd("too large", "a list that is far too long")
     try:
+        if callable(getattr(value, "detach", None)):  # a Tensor that remembers how it was made
+            value = value.detach()
         array = np.array(value, copy=True, subok=False)
     except MemoryError:
         return Odd("too large", "an array that is far too large")
@@ -248,10 +266,7 @@ def run(probe, attempt, exercise):
     numpy = dict(vars(np))
     with np.errstate(all="ignore"), exercise.around():
         try:
-            if isinstance(probe, Call):
-                _run_call(probe, attempt, exercise, outcome)
-            else:
-                _run_script(probe, attempt, exercise, outcome)
+            _RUNNERS[type(probe)](probe, attempt, exercise, outcome)
         except BaseException as error:
             if type(error).__module__ == "course_lib.grading.watchdog":
                 raise
@@ -337,6 +352,91 @@ def _run_script(probe, attempt, exercise, outcome):
     # Looked at when all is over: a layer may keep an input and spoil it in a later call.
     changed = [name for name, before, after in handed if not _same(before, after)]
     outcome.changed = tuple(dict.fromkeys(changed))
+
+
+def _run_walk(probe, attempt, exercise, outcome):
+    """Records each list as the places of its nodes; -1 for a stranger, -2 for what is no node."""
+    nodes = []
+    for parents in probe.parents:
+        nodes.append(Node(tuple(nodes[k] for k in parents)))
+    outcome.alive, before = tuple(nodes), [node.parents for node in nodes]
+    place = {id(node): k for k, node in enumerate(nodes)}
+    for root in probe.roots:
+        order = attempt(nodes[root])
+        if type(order) in (list, tuple, collections.deque):
+            value = np.array([place.get(id(n), -1 - (type(n) is not Node)) for n in order], int)
+        else:
+            value = _odd(order)
+        outcome.records.append(Record(exercise.outputs[0], value))
+    if any(node.parents is not kept for node, kept in zip(nodes, before, strict=True)):
+        outcome.changed = exercise.parameters()
+
+
+def _run_graph(probe, attempt, exercise, outcome):
+    nodes, records = {}, outcome.records
+    for name, number in probe.leaves:
+        nodes[name] = attempt(number)
+        _look_at_node(name, nodes[name], (), records)
+    for name, operation, *operands in probe.steps:
+        given = [nodes[n] if isinstance(n, str) else n for n in operands]
+        nodes[name] = OPERATIONS[operation](*given)
+        among = tuple(nodes[n] for n in operands if isinstance(n, str))
+        for n in dict.fromkeys(n for n in operands if isinstance(n, str)):
+            records.append(Record(f"{n}.data after {name}", _data_of(nodes[n])))
+        if not _look_at_node(name, nodes[name], among, records):
+            return  # nothing can be built on it
+    for root in probe.roots:
+        nodes[root].backward()
+        after = f" after {root}.backward()" if len(probe.roots) > 1 else ""
+        for name in reversed(nodes):
+            gradient = getattr(nodes[name], "grad", _MISSING["grad"])
+            records.append(Record(f"{name}.grad{after}", _plain_or_missing(gradient)))
+    for name, node in nodes.items():
+        records.append(Record(f"{name}.data in the end", _data_of(node)))
+
+
+_MISSING = {n: Odd("missing", f"no attribute {n}") for n in ("data", "parents", "grad")}
+
+
+def _plain_or_missing(value):
+    return value if isinstance(value, Odd) else plain_array(value)
+
+
+def _data_of(node):
+    if isinstance(node, (np.ndarray, np.generic)):  # their .data is something else
+        return _MISSING["data"]
+    return _plain_or_missing(getattr(node, "data", _MISSING["data"]))
+
+
+def _look_at_node(name, node, operands, records):
+    """Writes down a node's number, gradient and ways to its operands; False if it is no node."""
+    data = _data_of(node)
+    records.append(Record(f"{name}.data", data))
+    if isinstance(data, Odd):
+        return False
+    records.append(Record(f"{name}.parents", _ways_to(operands, node)))
+    gradient = getattr(node, "grad", _MISSING["grad"])
+    records.append(Record(f"{name}.grad at first", _plain_or_missing(gradient)))
+    return True
+
+
+def _ways_to(operands, node):
+    """For each operand 1 if it is found by way of `.parents`, however many nodes lie between."""
+    missing, waiting, seen = {id(o) for o in operands}, [node], set()
+    while waiting and len(seen) < 1_000:
+        parents = getattr(waiting.pop(), "parents", _MISSING["parents"])
+        if not isinstance(parents, (tuple, list, set, frozenset)):
+            return parents if isinstance(parents, Odd) else _odd(parents)
+        new = [p for p in parents if id(p) not in seen]
+        seen.update(map(id, new))
+        missing.difference_update(map(id, new))
+        if not missing:
+            break
+        waiting += new
+    return np.array([id(o) not in missing for o in operands], dtype=float)
+
+
+_RUNNERS = {Call: _run_call, Script: _run_script, Walk: _run_walk, Graph: _run_graph}
 
 
 def _is_single(array):

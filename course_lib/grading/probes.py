@@ -5,6 +5,7 @@ nothing else: it can be written to a file or sent to a process that knows no ans
 """
 
 import copy
+import operator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,6 +62,69 @@ class Script:
     label: str = ""
 
 
+@dataclass(frozen=True)
+class Walk:
+    """Calls of a function that takes a node of a graph, one for each of `roots`, in that order.
+
+    parents: for each node the places of its parents in this tuple. All nodes hold the same number,
+    so they can be told apart by identity only.
+    """
+
+    parents: tuple
+    roots: tuple
+    label: str = ""
+
+
+class Node:
+    """What a `Walk` hands out: an object with `.parents`, a tuple, and `.data`."""
+
+    def __init__(self, parents=(), data=1.0):
+        self.parents, self.data = parents, data
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An expression built of objects of the attempt's class, and a walk back from each root.
+
+    leaves: (name, number) pairs. steps: (name, operation, *operands), with operands that are names
+    or plain numbers, and operations out of `OPERATIONS`. roots: names; `backward()` of each is
+    called in turn when all is built, and the gradients of all nodes are looked at after each.
+    """
+
+    leaves: tuple
+    steps: tuple
+    roots: tuple = ("y",)
+    label: str = ""
+
+    @property
+    def numbers(self):
+        return dict(self.leaves)
+
+
+OPERATIONS = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "relu": lambda a: a.relu(),
+    "exp": lambda a: a.exp(),
+    "tanh": lambda a: a.tanh(),
+}
+
+
+def written(step):
+    """A step of a `Graph` without its name, as code: "a * b", "a.relu()"."""
+    _, operation, *operands = step
+    if len(operands) == 1:
+        return f"{operands[0]}.{operation}()"
+    return f"{operands[0]} {operation} {operands[1]}"
+
+
+def _weights(x):
+    return np.arange(1.0, x.size + 1).reshape(x.shape) / x.size
+
+
 def _quadratic(x):
     """x^2 summed over all entries, weighted 1, 2, 3… so that no two entries are alike."""
     x = np.asarray(x)
@@ -98,6 +162,13 @@ STOCK = {
     "product": lambda x: float(np.prod(x)),
     "2(x - 3)": lambda x: 2 * (x - 3),
     "x^3 - x": lambda x: x**3 - x,
+    # Of an array or a Tensor, to one number:
+    "sum of x^4 + (weighted sum)^3": lambda x: (x**4).sum() + (x * _weights(x)).sum() ** 3,
+    "sine of a sum times exp of a sum": lambda x: (
+        np.sin((x * x * _weights(x)).sum()) * np.exp(x.sum() * 0.5)
+    ),
+    "log of a sum of exp": lambda x: np.log(np.exp(3 * x).sum()) * (x * x).sum(),
+    "sum of squares times weighted sum": lambda x: (x * x).sum() * (x * _weights(x)).sum() ** 2,
 }
 
 
@@ -126,6 +197,9 @@ def _named(probe, exercise):
     if isinstance(probe, Call):
         yield from zip(exercise.parameters(), probe.args, strict=False)
         return
+    if isinstance(probe, (Graph, Walk)):
+        yield from probe.leaves if isinstance(probe, Graph) else ()
+        return
     for step in probe.steps:
         if step[0] == "set":
             yield step[2], step[3]
@@ -146,6 +220,11 @@ def describe(value):
     """A plain value in a few words: shapes for arrays, members for lists."""
     if isinstance(value, list):
         return f"[{', '.join(describe(v) for v in value)}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(describe(v) for v in value)}{',' * (len(value) == 1)})"
+    if isinstance(value, slice):
+        ends = ["" if v is None else str(v) for v in (value.start, value.stop, value.step)]
+        return f"the slice {':'.join(ends if ends[2] else ends[:2])}"
     return f"an array {value.shape}" if isinstance(value, np.ndarray) else str(value)
 
 

@@ -22,6 +22,7 @@ from course_lib.viz.curves import (
     draw_surprise,
     draw_tangent,
 )
+from course_lib.viz.expressions import draw_computation
 from course_lib.viz.graphs import Graph, draw_chain, draw_graph, draw_graphs
 from course_lib.viz.picture import Picture
 from course_lib.viz.training import draw_history, draw_runs
@@ -31,6 +32,7 @@ __all__ = [
     "Picture",
     "draw_activations",
     "draw_chain",
+    "draw_computation",
     "draw_confusion",
     "draw_contour",
     "draw_descent",

@@ -148,7 +148,7 @@ def draw_graph(
     totals: Mapping[str, float] | None = None,
     title: str = "",
 ) -> Picture:
-    """Draw a computational graph from left to right, values above the wires, gradients below.
+    """Draw a computational graph that is written out, values above the wires, gradients below.
 
     nodes: what to write in each node, by its id; a node with "" is the loose end of a wire.
     edges: (from, to) pairs of ids; the same pair twice is two wires.
@@ -163,7 +163,7 @@ def draw_graph(
 @styled
 def draw_graphs(graphs: Iterable[Graph]) -> Picture:
     """Draw several small graphs side by side."""
-    layouts = [_Layout(graph) for graph in graphs]
+    layouts = [Layout(graph) for graph in graphs]
     gap = 0.2
     width = sum(layout.width for layout in layouts) + gap * (len(layouts) - 1)
     height = max(layout.height for layout in layouts)
@@ -186,7 +186,7 @@ def draw_graphs(graphs: Iterable[Graph]) -> Picture:
     return Picture(figure, " ".join(_describe(layout.graph) for layout in layouts))
 
 
-class _Layout:
+class Layout:
     """Where everything in a graph goes: layers from left to right, wires in lanes between them.
 
     Even columns hold the nodes of a layer, odd columns the lanes. A wire is a list of waypoints,
@@ -221,8 +221,8 @@ class _Layout:
         targets = {target for _, target in graph.edges}
         orders = islice(permutations(node for node in graph.nodes if node not in targets), 24)
         self.columns = min(map(self._ordered, orders), key=self._crossings)
-        self._place_vertically()
         self._place_horizontally()
+        self._place_vertically()
 
     def _labels(self, e: int) -> tuple[str, str]:
         source = self.graph.edges[e][0]
@@ -311,8 +311,8 @@ class _Layout:
         return f"sum {shown(self.graph.totals[node])}"
 
     def draw(self, axes, x0: float, y0: float):
-        for e, route in enumerate(self.routes):
-            self._draw_wire(axes, x0, y0, e, route)
+        for e in range(len(self.routes)):
+            self._draw_wire(axes, x0, y0, e)
         for node, label in self.graph.nodes.items():
             c = self.column[node]
             x = x0 + (self.left[c] + self.left[c + 1]) / 2
@@ -329,39 +329,32 @@ class _Layout:
                     ha="center", va="center", color=COLORS["gradient"], weight="bold",
                 )  # fmt: skip
 
-    def _draw_wire(self, axes, x0, y0, e, route):
-        source, target = self.graph.edges[e]
-        column = self.column[source]
-        start = (self.left[column] + self.left[column + 1] + self._node_width(source)) / 2
-        column = self.column[target]
-        end = (self.left[column] + self.left[column + 1] - self._node_width(target)) / 2
-        points = [(start, self.y[source] + self._port(e, source, 0))]
-        for waypoint in route:
-            inset = self.SLANT if waypoint[1] % 2 else 0
-            points.append((self.left[waypoint[1]] + inset, self.y[waypoint]))
-            points.append((self.left[waypoint[1] + 1] - inset, self.y[waypoint]))
-        points.append((end, self.y[target] + self._port(e, target, -1)))
-        vertices, codes = [points[0]], [Path.MOVETO]
-        for i, (a, b) in enumerate(zip(points, points[1:], strict=False)):
-            if i % 2:  # along a waypoint
-                vertices.append(b)
-                codes.append(Path.LINETO)
-            else:
-                middle = (a[0] + b[0]) / 2
-                vertices += [(middle, a[1]), (middle, b[1]), b]
-                codes += [Path.CURVE4] * 3
-        path = Path([(x0 + x, y0 + y) for x, y in vertices], codes)
-        axes.add_patch(
-            FancyArrowPatch(
-                path=path, arrowstyle="-|>", mutation_scale=11, lw=1.3, color=COLORS["ink"]
-            )
-        )
+    def _draw_wire(self, axes, x0, y0, e):
+        curve(axes, self._points(e), x0, y0)
         lane = self.label_at[e]
         x = x0 + (self.left[lane[1]] + self.left[lane[1] + 1]) / 2
         y = y0 + self.y[lane]
         value, gradient = self._labels(e)
         axes.text(x, y + 0.05, value, ha="center", va="bottom", color=COLORS["value"])
         axes.text(x, y - 0.06, gradient, ha="center", va="top", color=COLORS["gradient"])
+
+    def _points(self, e: int) -> list[tuple[float, float]]:
+        """Where wire `e` goes: it bends on the way to each waypoint and is straight along it."""
+        source, target = self.graph.edges[e]
+        column = self.column[source]
+        start = (self.left[column] + self.left[column + 1] + self._node_width(source)) / 2
+        column = self.column[target]
+        end = (self.left[column] + self.left[column + 1] - self._node_width(target)) / 2
+        points = [(start, self.y[source] + self._port(e, source, 0))]
+        for waypoint in self._bends(e):
+            inset = self.SLANT if waypoint[1] % 2 else 0
+            points.append((self.left[waypoint[1]] + inset, self.y[waypoint]))
+            points.append((self.left[waypoint[1] + 1] - inset, self.y[waypoint]))
+        return [*points, (end, self.y[target] + self._port(e, target, -1))]
+
+    def _bends(self, e: int) -> list[tuple[int, int]]:
+        """The waypoints that wire `e` is drawn through."""
+        return self.routes[e]
 
     def _port(self, e: int, node: str, end: int) -> float:
         """How far above the middle of `node` wire `e` starts (end 0) or arrives (end -1)."""
@@ -435,6 +428,23 @@ def _box(axes, x, y, width, label, variable=False):
         )
     )
     axes.text(x, y - 0.01, label, ha="center", va="center", size=LARGE)
+
+
+def curve(axes, points, x0: float, y0: float):
+    """An arrow along the points of a wire: bent, straight, bent, and so on."""
+    vertices, codes = [points[0]], [Path.MOVETO]
+    for i, (a, b) in enumerate(zip(points, points[1:], strict=False)):
+        if i % 2:
+            vertices.append(b)
+            codes.append(Path.LINETO)
+        else:
+            middle = (a[0] + b[0]) / 2
+            vertices += [(middle, a[1]), (middle, b[1]), b]
+            codes += [Path.CURVE4] * 3
+    path = Path([(x0 + x, y0 + y) for x, y in vertices], codes)
+    axes.add_patch(
+        FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, lw=1.3, color=COLORS["ink"])
+    )
 
 
 def _arrow(axes, start, end, **style):

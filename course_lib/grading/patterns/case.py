@@ -121,7 +121,7 @@ class Case:
                 if isinstance(v, (int, float)) and not isinstance(v, bool)
             }
             own = {f"size of {self.variable}": e.want.size} if e.want.size > 1 else {}
-            arrays = [(n, v) for n, v in e.inputs.items() if np.ndim(v)]
+            arrays = [(n, v) for n, v in e.inputs.items() if isinstance(v, np.ndarray) and v.ndim]
             if arrays and arrays[0][0] not in self.exercise.axis_letters:
                 own[f"len({arrays[0][0]})"] = len(arrays[0][1])
             lists = {f"len({n})": len(v) for n, v in e.inputs.items() if isinstance(v, list)}
@@ -226,7 +226,7 @@ def listed(names):
 
 def shape_rule(variable):
     """The reason why a result has the shape it must have, as far as there is one."""
-    if re.match(r"d([A-Zxyz]|L/|logits)", variable or ""):
+    if re.match(r"d([A-Zxyz]|L/|logits)|g[xy]$", variable or ""):
         return "A gradient has exactly the shape of its variable."
     return ""
 

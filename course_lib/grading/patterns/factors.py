@@ -250,7 +250,7 @@ def transformed(case):
 def updated_parameter(case):
     """The parameter after a step, where its gradient was wanted."""
     v = case.variable
-    if not v or not v.startswith("d") or not all(is_array(e) for e in case.entries):
+    if not v or v[0] not in "dg" or not all(is_array(e) for e in case.entries):
         return None
     rates = []
     for e in case.entries:
