@@ -119,9 +119,8 @@ class Tensor:
             own[...] = value
 
     def zero_grad(self) -> None:
-        """Set the gradient of a leaf to zero, in place."""
-        if self._grad is not None:
-            self._grad.fill(0)
+        """Set the gradient of a leaf to zero. What `.grad` has given out keeps its numbers."""
+        self._grad = None  # the next gradient takes its place, without adding to zeros
 
     def backward(self, gradient=None) -> None:
         """Add the gradient of this Tensor to `.grad` of every leaf that it was computed from.
@@ -136,8 +135,12 @@ class Tensor:
                 "this Tensor was computed from nothing that requires a gradient: make the leaves "
                 "with Tensor(data, requires_grad=True), outside of no_grad()"
             )
-        for leaf, g in list(walk_back(self, seed(self, gradient))):
-            leaf.grad += g
+        first = seed(self, gradient)
+        for leaf, g in list(owned(walk_back(self, first), first)):
+            if leaf._grad is None:
+                leaf._grad = g
+            else:
+                leaf._grad += g
 
     def detach(self) -> "Tensor":
         """A Tensor of the same memory that remembers nothing: a constant."""
@@ -289,15 +292,18 @@ class Primitive:
                     f"{self.name} got a Tensor by the name {name}: give Tensors by position, "
                     "names are for settings"
                 )
+        if list in map(type, args):
+            args = tuple(np.asarray(arg) if type(arg) is list else arg for arg in args)
+        arrays, plain, wanted = [], True, False
         for arg in args:
             if type(arg) is Tensor:
-                break
-        else:
+                plain = False
+                wanted = wanted or arg.requires_grad
+                arg = arg._data
+            arrays.append(arg)
+        if plain:
             out = self.function(*args, **kwargs)
             return out[0] if self.keeps_cache else out
-        if any(type(arg) is list for arg in args):
-            args = tuple(np.asarray(arg) if type(arg) is list else arg for arg in args)
-        arrays = [arg._data if type(arg) is Tensor else arg for arg in args]
         try:
             out = self.function(*arrays, **kwargs)
         except (ValueError, IndexError) as error:  # AxisError is both
@@ -308,15 +314,10 @@ class Primitive:
         result = Tensor.__new__(Tensor)
         result._data = out if type(out) is np.ndarray else np.asarray(out)
         result._grad = result._op = result._args = result._kwargs = result._cache = None
-        result.requires_grad = False
         result._number = _next_number()
-        if _recording.get():
-            for arg in args:
-                if type(arg) is Tensor and arg.requires_grad:
-                    result.requires_grad = True
-                    result._op, result._args, result._kwargs = self, args, kwargs
-                    result._cache = cache
-                    break
+        result.requires_grad = wanted and _recording.get()
+        if result.requires_grad:
+            result._op, result._args, result._kwargs, result._cache = self, args, kwargs, cache
         return result
 
     def formula(self, position):
@@ -492,6 +493,16 @@ def walk_back(root, g, nodes=None, variables=None, differentiable=False):
                 sent = astype(sent, dtype=parent._data.dtype)
             key = id(parent)
             gradients[key] = gradients[key] + sent if key in gradients else sent
+
+
+def owned(found, *held):
+    """The pairs found, with gradients that nobody else holds, `held` least of all: copied if so."""
+    spoken_for = set(map(id, held))
+    for variable, g in found:
+        if type(g) is not np.ndarray or not g.flags.owndata or id(g) in spoken_for:
+            g = np.array(g)
+        spoken_for.add(id(g))
+        yield variable, g
 
 
 def _apply(op, position, g, out, values, settings, differentiable):

@@ -13,6 +13,7 @@ from .core import (
     collect,
     defvjp,
     followed,
+    owned,
     primitive,
     raw,
     recording,
@@ -59,15 +60,12 @@ class _Traced:
         g = g if nests else raw(g)
         with set_recording(nests):
             found = walk_back(self._out, g, self._nodes, self._variables, differentiable=nests)
+            found = found if nests else owned(found, g)
             sent = {id(variable): gradient for variable, gradient in found}
-        given = {id(g)}
         for variable in self._variables:
             gradient = sent.get(id(variable))
             if gradient is None:
                 gradient = np.zeros(variable.shape, variable.dtype)
-            elif not nests and (id(gradient) in given or not gradient.flags.owndata):
-                gradient = gradient.copy()  # every gradient is its own array, which may be changed
-            given.add(id(gradient))
             yield gradient if isinstance(gradient, Tensor) else Tensor(gradient)
 
 

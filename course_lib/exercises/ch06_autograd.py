@@ -358,7 +358,9 @@ def _(root):
     "In these graphs all nodes hold the same number, and they are different nodes all the same. "
     "And the parents have to be asked for theirs.",
     "Do you compare numbers where the nodes themselves are meant? Is anybody asked for parents?",
-    symptom=_each(lambda parents, root, order: len(order) == 1),
+    symptom=_each(
+        lambda parents, root, order: len(order) == 1 and order[0] in _ancestors(parents, root)
+    ),
 )
 def _(root):
     order, seen = [], set()
