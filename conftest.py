@@ -7,6 +7,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import shutil
+import signal
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,10 @@ SKIPPED = {}  # node id: reason; filled in the process that reports
 def pytest_configure(config):
     # On Windows zmq announces the helper thread it starts for each kernel.
     config.addinivalue_line("filterwarnings", "ignore:Proactor event loop:RuntimeWarning")
+    # A shell starts a job in the background deaf to Ctrl-C, and what it starts inherits that. The
+    # tests of interrupts need it as it is in the foreground.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):  # workers of xdist inherit the folder
         os.environ["COURSE_WORK"] = tempfile.mkdtemp(prefix="course-work-")
 
