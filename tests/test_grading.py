@@ -362,9 +362,9 @@ def value_with(**methods):
         (lambda x, y: (y, -x), "The size is right, the sign is not."),
         (lambda x, y: (y, 2 * x), "That is twice the right one."),
         (lambda x, y: (y, y), "That is b itself."),
-        (lambda x, y: (y, 0.0), "Nothing comes back to b, though y depends on it."),
+        (lambda x, y: (y, 0.0), "Nothing comes back to b, though a * b depends on it."),
         (lambda x, y: (y, np.nan), "That is no finite number."),
-        (lambda x, y: (y, x * y * y), "It is the local derivative of a * b that is off."),
+        (lambda x, y: (y, x * y * y), "Either the local derivative of a * b is off"),
     ],
 )
 def test_the_first_wrong_gradient_is_named_with_its_operation(slopes, words):

@@ -50,6 +50,7 @@ def _graphs(rng):
         Walk(((), (0,), (1,), (2,)), (3, 3)),
         Walk(((), (), (0, 1)), (2, 2)),
         Walk(((), (0, 0)), (1, 1), "a node that is used twice by the same child"),
+        Walk(((), (), (), (0, 1, 2)), (3, 3)),
         Walk(c_first, (4, 4)),
         Walk(d_first, (4, 4)),
         Walk(c_first, (4, 4)),
@@ -357,7 +358,8 @@ def _(root):
     "Your order holds one single node.",
     "In these graphs all nodes hold the same number, and they are different nodes all the same. "
     "And the parents have to be asked for theirs.",
-    "Do you compare numbers where the nodes themselves are meant? Is anybody asked for parents?",
+    "Do you compare numbers where the nodes themselves are meant? Is anybody asked for parents, "
+    "and is something done with the answer?",
     symptom=_each(
         lambda parents, root, order: len(order) == 1 and order[0] in _ancestors(parents, root)
     ),
@@ -585,6 +587,28 @@ def _whole_graphs(rng, number):
             (("a", number()), ("b", number())),
             (("y", "*", "a", "a"), ("c", "tanh", "b"), ("z", "*", "c", "b")),
             ("y", "z"),
+        ),
+        Graph(  # c is used by something that y does not depend on
+            (("a", number()), ("b", number())),
+            (("c", "*", "a", "b"), ("s", "*", "c", 2), ("y", "+", "c", 1)),
+        ),
+        *(  # one branch ends at a relu that lets nothing through
+            Graph(
+                (("a", number(sign=1)), ("b", number(sign=-1)), ("u", number()), ("v", number())),
+                (
+                    ("c", "*", "a", "b"),
+                    ("r", "relu", "c"),
+                    ("d", "*", "u", "v"),
+                    ("y", "+", *ends),
+                ),
+            )
+            for ends in (("d", "r"), ("r", "d"))
+        ),
+        Graph(
+            (("a", number()), ("b", number())),
+            (("c", "*", "a", "b"), ("y", "+", "c", 1), ("z", "*", "c", 3)),
+            ("y", "z"),
+            zeroed=True,
         ),
     ]
     steps, before = [], "a"
@@ -892,7 +916,8 @@ class _(_variant()):
     "upstream missing",
     "Your backward adds local derivatives alone, without the gradient of the node they belong to.",
     "Links of a chain multiply: local derivative times what came back to the node.",
-    "Try y = 3 * (a * b): does the 3 reach a?",
+    "Try y = 3 * (a * b): does the 3 reach a? Is it the gradient of the root that you multiply "
+    "with, which is 1?",
 )
 class _(_variant()):
     def backward(self):
@@ -944,6 +969,22 @@ class _(_variant()):
             parent.grad += local * self.grad
         for parent in self.parents:
             parent.backward()
+
+
+@Value.misconception(
+    "every gradient begins at 1",
+    "Your backward sets all gradients to 1 before it adds to them.",
+    "The derivative of the root in itself is 1. All others are what comes back, added to 0.",
+    "What is the gradient of a in y = a + b, and what does yours begin with?",
+)
+class _(_variant()):
+    def backward(self):
+        order = topological_order.solution(self)
+        for node in order:
+            node.grad = 1.0
+        for node in reversed(order):
+            for parent, local in zip(node.parents, node.local, strict=True):
+                parent.grad += local * node.grad
 
 
 @Value.misconception(
@@ -2119,6 +2160,16 @@ def _(g, x, axis, keepdims):
 
 
 @sum_vjp.misconception(
+    "axis 0 counts as false",
+    "Your gx is right but for axis 0: there every entry is the sum of all of g, as for None.",
+    "In Python, 0 counts as false, as None does.",
+    "Where do you ask for axis? `axis is None` tells None from 0.",
+)
+def _(g, x, axis, keepdims):
+    return _spread(g, x, axis, keepdims) if axis else np.full(x.shape, np.sum(g))
+
+
+@sum_vjp.misconception(
     "axis put at the end",
     "Your gx puts the lost axes back at the end, whatever the axis was.",
     "The axis belongs where it was summed away.",
@@ -2209,10 +2260,10 @@ def _permutations(rng):
         ((5, 3, 4), (0, 2, 1), ""),
         ((5, 3, 4), (2, 1, 0), ""),
         ((5, 3), (0, 1), "axes that stay as they are"),
-        ((5, 3, 4), (1, 2, 0), CYCLE),
-        ((5, 3, 4), (2, 0, 1), CYCLE),
+        ((5, 3, 4), (1, 2, 0), ""),
+        ((5, 3, 4), (2, 0, 1), ""),
         ((3, 3, 3), (1, 2, 0), CYCLE),
-        ((2, 5, 3, 4), (1, 2, 3, 0), CYCLE),
+        ((2, 5, 3, 4), (1, 2, 3, 0), ""),
         ((2, 5, 3, 4), (2, 0, 3, 1), CYCLE),
         ((2, 5, 3, 4), (0, 3, 1, 2), CYCLE),
         ((6,), (0,), "a vector"),

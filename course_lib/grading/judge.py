@@ -237,7 +237,10 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         if _made(exercise, m, prepared, outcomes):
             what = m.message
             if m.symptom and own:
-                what = f"{own[1]} {m.message}".strip()
+                seen = own[1]
+                if isinstance(probes[0], Walk):  # what to look at is said better by the message
+                    seen = seen.partition(". ")[0].rstrip(".") + "."
+                what = f"{seen} {m.message}".strip()
             elif not m.why:
                 what = f"{_difference(exercise, outcomes, wanted)} {m.what}"
             finding = Finding(
@@ -495,6 +498,11 @@ _HELP_BY_WORDS = {
         "the inner sizes of the matrix product differ",
         "Write the two shapes beside each other: the last of the first and the first of the second "
         "must agree.",
+    ),
+    "operands could not be broadcast together with remapped shapes": (
+        None,
+        "Only axes of length 1 are stretched, and new ones come in front. Do they stand in the "
+        "right places?",
     ),
     "operands could not be broadcast": (
         None,

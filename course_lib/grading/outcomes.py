@@ -363,7 +363,7 @@ def _run_walk(probe, attempt, exercise, outcome):
     place = {id(node): k for k, node in enumerate(nodes)}
     for root in probe.roots:
         order = attempt(nodes[root])
-        if type(order) in (list, tuple, collections.deque):
+        if isinstance(order, (list, tuple, collections.deque)):
             value = np.array([place.get(id(n), -1 - (type(n) is not Node)) for n in order], int)
         else:
             value = _odd(order)
@@ -386,6 +386,9 @@ def _run_graph(probe, attempt, exercise, outcome):
         if not _look_at_node(name, nodes[name], among, records):
             return  # nothing can be built on it
     for root in probe.roots:
+        if probe.zeroed:
+            for node in nodes.values():
+                node.grad = 0.0
         nodes[root].backward()
         after = f" after {root}.backward()" if len(probe.roots) > 1 else ""
         for name in reversed(nodes):

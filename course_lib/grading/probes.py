@@ -89,12 +89,14 @@ class Graph:
     leaves: (name, number) pairs. steps: (name, operation, *operands), with operands that are names
     or plain numbers, and operations out of `OPERATIONS`. roots: names; `backward()` of each is
     called in turn when all is built, and the gradients of all nodes are looked at after each.
+    zeroed: whether all gradients are set to 0.0 between them.
     """
 
     leaves: tuple
     steps: tuple
     roots: tuple = ("y",)
     label: str = ""
+    zeroed: bool = False
 
     @property
     def numbers(self):

@@ -627,6 +627,63 @@ class ValueSortedByData(Base):
                 parent.grad += slope * node.grad
 
 
+@wrong("Value")
+class ValueThatWaitsForEveryUse(Base):
+    """Sends when all uses have sent, those that the root does not depend on among them."""
+
+    def __init__(self, data, links=()):
+        super().__init__(data, links)
+        self.uses = 0
+        for parent in self.parents:
+            parent.uses += 1
+
+    def backward(self):
+        self.grad, left, ready = 1.0, {}, [self]
+        while ready:
+            node = ready.pop()
+            for parent, slope in node.links:
+                parent.grad += slope * node.grad
+                left[parent] = left.get(parent, parent.uses) - 1
+                if not left[parent]:
+                    ready.append(parent)
+
+
+@wrong("Value")
+class ValueThatStopsAtZero(Base):
+    """Ends the walk at the first node whose gradient is 0, where it might skip that node."""
+
+    def backward(self):
+        self.grad = 1.0
+        for node in reversed(parents_first(self)):
+            if node.grad == 0.0:
+                break
+            for parent, slope in node.links:
+                parent.grad += slope * node.grad
+
+
+@wrong("Value")
+class ValueThatRemembersWhereItWas(Base):
+    """The nodes that were visited stay so in the next walk."""
+
+    visited = set()
+
+    def backward(self):
+        order = []
+
+        def visit(node):
+            if node not in self.visited:
+                self.visited.add(node)
+                for parent in node.parents:
+                    visit(parent)
+                order.append(node)
+
+        visit(self)
+        self.grad = 1.0
+        for node in reversed(order):
+            for parent, slope in node.links:
+                parent.grad += slope * node.grad
+
+
 # ---------------------------------------------------------------------------------- unbroadcast
 
 

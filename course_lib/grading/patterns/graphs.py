@@ -43,7 +43,8 @@ def described(probe):
         return f"{probe.label} that begins with {numbers}"
     if len(probe.steps) < 2:
         return f"{written(probe.steps[0]) if probe.steps else 'a Value alone'} with {numbers}"
-    return "; ".join(f"{s[0]} = {written(s)}" for s in probe.steps) + f" with {numbers}"
+    said = "; ".join(f"{s[0]} = {written(s)}" for s in probe.steps) + f" with {numbers}"
+    return said + ", and all grads set to 0.0 between the two walks" * probe.zeroed
 
 
 def _right_operations(probes, outcomes, wanted):
@@ -216,6 +217,11 @@ class _Look:
                 "Is a derivative taken by nudging, or a number rounded?",
             )
         through = _some_of(parts, is_)
+        if through and self.single:
+            return (
+                f"That is what comes back from one of its {len(parts)} uses; they add up.",
+                "Look for `=` where `+=` is needed, or for parents that are kept only once.",
+            )
         if through:
             return (
                 f"That is only what comes back through {through}; {name} is used {len(parts)} "
@@ -225,9 +231,13 @@ class _Look:
             )
         users = listed([words for words, _ in parts])
         if is_(0.0):
-            said = f"Nothing comes back to {name}, though {users} depends on it."
             if self.single:
-                return (said, "Does the walk get there, and what is sent along that link?")
+                return (
+                    f"Nothing comes back to {name}, though {written(self.steps[parts[0][0]])} "
+                    "depends on it.",
+                    "What is the local derivative there? Does the walk get there?",
+                )
+            said = f"Nothing comes back to {name}, though {users} depends on it."
             look = f"Does your walk visit {parts[0][0]}, after its gradient has arrived, and send?"
             return (said, look)
         user = self.steps[parts[0][0]]
@@ -317,7 +327,11 @@ class _Look:
                 return (f"That is {words} the right one.", nudge)
         if right and is_(1 / right):
             return ("That is 1 divided by the right one.", nudge)
-        return (f"It is the local derivative of {expression} that is off.", nudge)
+        return (
+            f"Either the local derivative of {expression} is off, or the walk changes what it "
+            "hands on.",
+            nudge,
+        )
 
     def _slope(self, step, name):
         return sum(v for n, v in self._slopes(step) if n == name)

@@ -6,6 +6,7 @@ import numpy as np
 
 from course_lib.grading.expressions import close
 from course_lib.grading.patterns.case import broadcasts, is_array, shape_rule
+from course_lib.grading.probes import describe
 from course_lib.grading.verdict import Finding
 
 
@@ -243,10 +244,13 @@ def another_shape(case):
     for e in sorted(filter(is_array, case.entries), key=lambda e: e.want.size):
         if e.got.shape != e.want.shape:
             v = case.variable
+            told = [f"{n} = {describe(x)}" for n, x in e.inputs.items()]
+            plain = all(isinstance(x, np.ndarray) for x in e.inputs.values())
+            given = "" if plain else f", for {', '.join(told)}"
             return (
                 Finding("shape", v, (e.got.shape, e.want.shape)),
                 (
-                    f"Your {v} has shape {e.got.shape}, but it must be {e.want.shape}.",
+                    f"Your {v} has shape {e.got.shape}, but it must be {e.want.shape}{given}.",
                     shape_rule(v),
                     "Print the shape of everything that goes into it.",
                 ),
