@@ -32,6 +32,7 @@ _HOME = {
     "answers": "widgets",
     "ask": "widgets",
     "check": "widgets",
+    "explore": "widgets",
     "progress_board": "widgets",
     "self_test": "widgets",
     "yours": "widgets",

@@ -20,6 +20,7 @@ LEVELS = (  # each may import what stands before it, and its own part of the pac
     {"exercises"},
     {"progress"},
     {"viz", "selftest"},
+    {"explorers"},
     {"widgets"},
     {"authoring"},
     {"cli"},

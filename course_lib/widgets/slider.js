@@ -1,0 +1,72 @@
+// A native slider: its label, its value in words, and, where wanted, a button that plays it.
+
+const MINE = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp",
+  "PageDown", " ", "Enter"];
+let made = 0;
+
+function render({ model, el }) {
+  const id = `bp-slider-${Date.now()}-${made++}`;
+  el.classList.add("bp-slider");
+  const label = document.createElement("label");
+  label.htmlFor = id;
+  label.textContent = model.get("label");
+  const input = document.createElement("input");
+  Object.assign(input, { type: "range", id, min: 0, step: 1 });
+  const value = document.createElement("span");
+  value.className = "bp-value";
+  value.ariaHidden = "true"; // the slider itself says it
+  el.append(label, input, value);
+
+  let timer = null;
+  const button = document.createElement("button");
+  const show = () => {
+    const labels = model.get("labels");
+    input.max = labels.length - 1;
+    input.value = model.get("index");
+    value.textContent = labels[model.get("index")];
+    value.style.minWidth = `${Math.max(...labels.map(words => words.length))}ch`;
+    input.setAttribute("aria-valuetext", value.textContent);
+  };
+  const put = index => {
+    model.set("index", index);
+    model.save_changes();
+    show();
+  };
+  const stop = () => {
+    clearInterval(timer);
+    timer = null;
+    button.textContent = "Play";
+  };
+  const step = () => {
+    const next = model.get("index") + 1;
+    if (!input.isConnected || next >= model.get("labels").length) stop();
+    else put(next);
+  };
+  input.addEventListener("input", () => {
+    stop();
+    put(Number(input.value));
+  });
+  // JupyterLab moves between cells with these keys.
+  el.addEventListener("keydown", event => MINE.includes(event.key) && event.stopPropagation());
+  model.on("change:index change:labels", show);
+  if (model.get("play")) {
+    button.type = "button";
+    button.className = "jupyter-button";
+    button.setAttribute("aria-label", `Play ${model.get("label")}`);
+    button.addEventListener("click", () => {
+      if (timer) return stop();
+      if (model.get("index") === model.get("labels").length - 1) put(0);
+      button.textContent = "Pause";
+      timer = setInterval(step, 500);
+    });
+    stop();
+    el.append(button);
+  }
+  show();
+  return () => {
+    clearInterval(timer);
+    model.off("change:index change:labels", show);
+  };
+}
+
+export default { render };
