@@ -32,7 +32,7 @@ _HOME = {
     "answers": "widgets",
     "ask": "widgets",
     "check": "widgets",
-    "explore": "widgets",
+    "explore": "widgets.explorer",
     "progress_board": "widgets",
     "self_test": "widgets",
     "yours": "widgets",

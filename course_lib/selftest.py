@@ -89,33 +89,25 @@ def _packages():
 def _widgets():
     from jupyter_core.paths import jupyter_path
 
-    where = [
-        Path(p, "@jupyter-widgets", "jupyterlab-manager", "package.json")
-        for p in jupyter_path("labextensions")
-    ]
-    found = next((p for p in where if p.is_file()), None)
+    wanted = (  # what JupyterLab loads: folder, least major version, package, what it is for
+        ("@jupyter-widgets/jupyterlab-manager", 5, "jupyterlab-widgets", "the cards"),
+        ("anywidget", 0, "anywidget", "the explorers' sliders and pictures"),
+    )
+    return [_extension(jupyter_path("labextensions"), *one) for one in wanted]
+
+
+def _extension(folders, name, least, package, purpose):
+    found = next((f for p in folders if (f := Path(p, name, "package.json")).is_file()), None)
     mend = (
-        "Run: python -m pip install --force-reinstall jupyterlab-widgets, then restart "
-        "JupyterLab and reload the page."
+        f"Run: python -m pip install --force-reinstall {package}, then restart JupyterLab and "
+        "reload the page."
     )
     if found is None:
-        return [
-            Check(
-                "widgets in JupyterLab",
-                False,
-                "JupyterLab's widget package is missing, so the cards will not show.",
-                mend,
-            )
-        ]
+        missing = f"JupyterLab has no {package}, so {purpose} will not show."
+        return Check(f"{package} in JupyterLab", False, missing, mend)
     major = int(json.loads(found.read_text(encoding="utf-8"))["version"].split(".")[0])
-    return [
-        Check(
-            "widgets in JupyterLab",
-            major >= 5,
-            f"The widget package has major version {major}; 5 is wanted.",
-            mend,
-        )
-    ]
+    detail = f"{package} in JupyterLab has major version {major}; {least} or more is wanted."
+    return Check(f"{package} in JupyterLab", major >= least, detail, mend)
 
 
 def _data():

@@ -13,7 +13,7 @@ import course_lib
 PACKAGE = Path(course_lib.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = (  # each may import what stands before it, and its own part of the package
-    {"functional", "initializers", "datasets", "gradcheck", "pieces"},
+    {"functional", "initializers", "datasets", "gradcheck", "pieces", "saving"},
     {"layers", "losses", "autograd"},
     {"optimizers", "training", "weights"},
     {"grading"},
@@ -129,6 +129,7 @@ def test_nothing_needs_posix_or_a_path_of_one_machine(path):
     ("code", "absent"),
     [
         ("import course_lib", ("matplotlib", "ipywidgets", "IPython", "numpy")),
+        ("from course_lib import check, ask", ("matplotlib", "anywidget")),
         ("from course_lib import judge", ("matplotlib", "ipywidgets", "IPython")),
         ("from course_lib import cli", ("typer", "rich", "matplotlib", "ipywidgets")),
     ],

@@ -612,12 +612,13 @@ def test_the_self_test_says_ok_or_what_to_do(tmp_path, monkeypatch):
         "Python 3.11 or newer",
         "numpy 99.0 or newer",
         "nosuch-package 1.0 or newer",
-        "widgets in JupyterLab",
+        "jupyterlab-widgets in JupyterLab",
+        "anywidget in JupyterLab",
         "data",
         "your work can be saved",
     ]
     assert all(c.mend for c in failed)
-    assert card.text().endswith("6 things to mend.")
+    assert card.text().endswith("7 things to mend.")
     assert all(c.mend in card.text() for c in failed)
 
 

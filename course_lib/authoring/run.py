@@ -15,9 +15,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 import course_lib
 from course_lib.authoring.errors import ExecutionError
-
-VIEW = "application/vnd.jupyter.widget-view+json"
-_WIDGETS = "application/vnd.jupyter.widget-state+json"
+from course_lib.saving import without_views
 
 
 @contextlib.contextmanager
@@ -77,19 +75,16 @@ def execute(notebook, folder, name, *, work=None, timeout=600):
 
 def clean(notebook):
     """Removes what changes from run to run or cannot be shown without a live kernel, in place."""
-    notebook.metadata.pop("widgets", None)
+    without_views(notebook)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":
             continue
         for output in cell.outputs:
             output.pop("transient", None)
-            if "data" in output:
-                output.data.pop(VIEW, None)
-                output.data.pop(_WIDGETS, None)
             if output.output_type == "error":
                 output.traceback = [_without_paths(line) for line in output.traceback]
-        cell.outputs = _joined(o for o in cell.outputs if o.get("data", True))
+        cell.outputs = _joined(cell.outputs)
 
 
 def _joined(outputs):

@@ -239,7 +239,7 @@ Explorer(
     "the forward value has to be kept.",
     controls={
         "function": Choose("y =", {words: words for words in CHAINS}, "(3x + 2)²"),
-        "x": Steps("x", grid(-2, 2, 0.5), 1.0, shown),
+        "x": Steps("x", grid(-1.5, 1.5, 0.5), 1.0, shown),
         "done": Steps("step", range(8), 0, _step_words, play=True),
     },
     compute=chain,

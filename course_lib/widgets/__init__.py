@@ -2,7 +2,6 @@
 
 from course_lib.widgets.board import progress_board, self_test
 from course_lib.widgets.code import check, yours
-from course_lib.widgets.explorer import explore
 from course_lib.widgets.plain import answer, answers, read_answers
 from course_lib.widgets.questions import ask
 
@@ -11,7 +10,6 @@ __all__ = [
     "answers",
     "ask",
     "check",
-    "explore",
     "progress_board",
     "read_answers",
     "self_test",

@@ -58,6 +58,7 @@ class Stage(AnyWidget):
     """A picture (PNG, with a text alternative) and words below it, which are announced."""
 
     _esm = (HERE / "stage.js").read_text(encoding="utf-8")
+    _css = (HERE / "explorer.css").read_text(encoding="utf-8")
     png = traitlets.Bytes().tag(sync=True)
     size = traitlets.List(traitlets.Int()).tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
@@ -192,11 +193,16 @@ class ExplorerCard(Card):
         self._task = asyncio.get_running_loop().create_task(self._go())
 
     async def _go(self):
-        for scene in self._scenes:
-            self.show(scene)
-            await asyncio.sleep(0.01)  # the kernel answers clicks, and runs cells, meanwhile
-        self._task = None
-        self.run_button.description, self.run_button.disabled = "Finished", True
+        try:
+            for scene in self._scenes:
+                self.show(scene)
+                await asyncio.sleep(0.01)  # the kernel answers clicks, and runs cells, meanwhile
+        except Exception as error:  # in a task it would vanish
+            self._start_over()
+            self.stage.words = f"This run failed: {type(error).__name__}: {error}"
+        else:
+            self._task = None
+            self.run_button.description, self.run_button.disabled = "Finished", True
 
     def _halt(self, words):
         if self._task is not None:

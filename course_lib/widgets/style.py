@@ -77,22 +77,4 @@ text-align:right}
 .bp-card .bp-bar{display:inline-block;width:160px;height:10px;border:1px solid var(--t);
 border-radius:6px;overflow:hidden;margin:0 10px;vertical-align:middle}
 .bp-card .bp-bar i{display:block;height:100%;background:var(--g)}
-.bp-card.bp-explorer{max-width:820px;--s:var(--a)}
-.bp-card .bp-controls{flex-flow:row wrap;gap:8px 28px;align-items:center}
-.bp-card .bp-slider{display:flex;align-items:center;gap:10px;font-size:14px;color:var(--t);
-width:auto;margin:0}
-.bp-card .bp-slider input{width:190px;height:24px;margin:0;accent-color:var(--a)}
-.bp-card .bp-value{font-family:var(--jp-code-font-family,monospace);font-size:13px}
-.bp-card .bp-slider .jupyter-button{min-width:64px}
-.bp-card .bp-stage{display:block;width:auto;margin:0}
-.bp-card .bp-stage img{margin:0 0 8px}.bp-card .bp-clickable{cursor:pointer}
-.bp-card .bp-words{font-size:14px;line-height:1.55;white-space:pre-line;min-height:3.1em;
-border-left:3px solid var(--l);padding:2px 0 2px 12px}
-.bp-card .bp-choose{width:auto;margin:0;font-size:14px;color:var(--t)}
-.bp-card .bp-choose label{display:flex;align-items:center;gap:8px;margin:0}
-.bp-card .bp-choose select{height:32px;padding:2px 28px 2px 8px;font-size:14px;
-border:2px solid var(--l);border-radius:4px;background-color:var(--p);color:var(--t)}
-.bp-card .bp-choose input{width:18px;height:18px;margin:0;accent-color:var(--a)}
-.bp-card .bp-wide{flex:1 1 420px}.bp-card .bp-wide input[type=text]{width:100%;flex:1}
-.bp-card select:focus-visible{outline:2px solid var(--a);outline-offset:2px}
 </style>"""
