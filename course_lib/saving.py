@@ -33,4 +33,7 @@ def _jupyter_server_extension_points():
 
 
 def _load_jupyter_server_extension(server):
-    server.contents_manager.register_pre_save_hook(_before_saving)
+    # Later, when all extensions are there: jupytext's puts another manager in place.
+    server.io_loop.add_callback(
+        lambda: server.contents_manager.register_pre_save_hook(_before_saving)
+    )

@@ -1,8 +1,9 @@
-"""JupyterLab in a folder of its own and a browser to look at it, for tests/test_browser.py."""
+"""JupyterLab in a folder of its own, and a browser that looks at it."""
 
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,7 +11,14 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
+ROOT = Path(__file__).parents[1]
+SHOTS = Path(__file__).parent / "screenshots"
+NO_CHROMIUM = (
+    "no Chromium on this machine (apt install chromium, or run: "
+    "python -m playwright install chromium)"
+)
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -40,8 +48,11 @@ def free_port():
 
 
 @contextlib.contextmanager
-def jupyterlab(folder, **environment):
-    """Runs JupyterLab on `folder`; gives its address. Its settings and files stay in `folder`."""
+def jupyterlab(folder, *arguments, **environment):
+    """Runs `jupyter lab` in `folder`; gives its address. Its settings and files stay in `folder`.
+
+    arguments: for JupyterLab, such as a notebook to open. environment: variables; None removes one.
+    """
     port = free_port()
     home = Path(folder) / ".jupyter"
     for plugin, values in SETTINGS.items():
@@ -60,6 +71,7 @@ def jupyterlab(folder, **environment):
                 sys.executable,
                 "-m",
                 "jupyterlab",
+                *arguments,
                 "--no-browser",
                 "--allow-root",
                 "--ServerApp.ip=127.0.0.1",
@@ -74,7 +86,8 @@ def jupyterlab(folder, **environment):
             ],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **own, **environment},
+            cwd=folder,
+            env={k: v for k, v in {**os.environ, **own, **environment}.items() if v is not None},
         )
     address = f"http://127.0.0.1:{port}"
     try:
@@ -100,6 +113,75 @@ def _wait_for(url, server, log, seconds=60):
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
 
 
+class Page:
+    """One open page with a notebook in JupyterLab; cells are counted from 0."""
+
+    def __init__(self, browser, url, **options):
+        # Several notebooks may run at once on few cores.
+        from playwright.sync_api import expect
+
+        self.expect = expect
+        self.page = browser.new_page(**{"viewport": {"width": 1000, "height": 1500}, **options})
+        self.page.set_default_timeout(60_000)
+        self.hosts, self.errors = set(), []
+        self.page.on("request", self._asked)
+        self.page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
+        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
+        self.page.goto(url)
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.wait_for_kernel()
+        self.command("application:toggle-left-area")
+
+    def _asked(self, request):
+        address = urlsplit(request.url)
+        if address.scheme not in ("blob", "data"):  # those are in the page itself
+            self.hosts.add(address.hostname)
+
+    def wait_for_kernel(self):
+        self.page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
+
+    def command(self, name, **arguments):
+        """Runs a command of JupyterLab and waits for its end."""
+        self.page.evaluate(
+            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)",
+            [name, arguments],
+        )
+
+    def cell(self, index):
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def card(self, index):
+        return self.cell(index).locator(".bp-card")
+
+    def button(self, index, words):
+        return self.card(index).get_by_role("button", name=words, exact=True)
+
+    def sees(self, index, words):
+        self.expect(self.card(index)).to_contain_text(words, timeout=30_000)
+
+    def write(self, index, code):
+        """Puts code into a cell and runs it."""
+        self.cell(index).locator(".cm-content").click()
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.insert_text(code)
+        self.page.keyboard.press("Control+Enter")
+        prompt = self.cell(index).locator(".jp-InputPrompt").first
+        self.expect(prompt).to_contain_text(re.compile(r"\[\d+\]"), timeout=30_000)
+
+    def restart(self):
+        self.page.evaluate("() => void window.jupyterapp.commands.execute('kernelmenu:restart')")
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.wait_for_selector(".jp-Dialog", state="detached")
+        self.wait_for_kernel()
+
+    def theme(self, word):
+        """Changes to the "Light" or the "Dark" theme."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {word}")
+        light = str(word == "Light").lower()
+        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+        self.page.wait_for_timeout(300)  # its style sheet comes in after its name
+
+
 CONTRAST = """() => {
   const rgba = text => {
     const n = text.match(/[\\d.]+/g).map(Number);
@@ -118,7 +200,8 @@ CONTRAST = """() => {
   const worst = {};
   for (const element of document.querySelectorAll('.bp-card *')) {
     const said = [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-    if (!(said || element.tagName === 'INPUT') || element.tagName === 'STYLE') continue;
+    const typed = element.matches('input:not([type=range]):not([type=checkbox])');
+    if (!(said || typed) || element.tagName === 'STYLE') continue;
     if (!element.checkVisibility() || element.closest('mjx-container')) continue;
     const under = back(element), ink = over(rgba(getComputedStyle(element).color), under);
     const [a, b] = [light(ink), light(under)].sort((x, y) => y - x);

@@ -1,18 +1,22 @@
 """The cards in JupyterLab, in a real browser: answered, judged, restarted, in both themes."""
 
 import os
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import nbformat
 import pytest
 
-from tests.browser_lab import CONTRAST, FLAGS, browser_path, jupyterlab
+from tests.browser_lab import (
+    CONTRAST,
+    FLAGS,
+    NO_CHROMIUM,
+    ROOT,
+    SHOTS,
+    Page,
+    browser_path,
+    jupyterlab,
+)
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-SHOTS = Path(__file__).parent / "screenshots"
-ROOT = Path(__file__).parents[1]
 
 QUESTIONS = """\
 from course_lib import answers, ask, check, progress_board
@@ -60,78 +64,25 @@ def lab(tmp_path_factory):
     with sync_api.sync_playwright() as playwright:
         program = browser_path(playwright)
         if program is None:
-            pytest.skip(
-                "no Chromium on this machine (apt install chromium, or run: "
-                "python -m playwright install chromium)"
-            )
+            pytest.skip(NO_CHROMIUM)
         with jupyterlab(folder, COURSE_WORK=str(folder / "work"), PYTHONPATH=paths) as address:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
             yield browser, f"{address}/lab/tree/cards.ipynb?reset"
             browser.close()
 
 
-class Notebook:
-    """One open page with the notebook; cells are counted from 0."""
-
-    def __init__(self, browser, url):
-        self.page = browser.new_page(
-            viewport={"width": 1000, "height": 1500}, device_scale_factor=1.15
-        )
-        self.hosts, self.errors = set(), []
-        self.page.on("request", lambda r: self.hosts.add(urlsplit(r.url).hostname))
-        self.page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
-        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.goto(url)
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
-        self.page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
-        self.command("application:toggle-left-area")
-
-    def command(self, name, **arguments):
-        self.page.evaluate(
-            "([name, args]) => void window.jupyterapp.commands.execute(name, args)",
-            [name, arguments],
-        )
-
-    def cell(self, index):
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
-
-    def card(self, index):
-        return self.cell(index).locator(".bp-card")
-
-    def button(self, index, words):
-        return self.card(index).get_by_role("button", name=words, exact=True)
-
-    def sees(self, index, words):
-        sync_api.expect(self.card(index)).to_contain_text(words, timeout=15_000)
-
-    def run_all(self):
-        self.command("notebook:run-all-cells")
-        last = self.cell(len(CELLS) - 1).locator(".jp-OutputArea-output")
-        sync_api.expect(last).to_be_visible(timeout=60_000)
-        sync_api.expect(self.card(7)).to_be_visible()
-
-    def write(self, index, code):
-        """Puts code into a cell and runs it."""
-        self.cell(index).locator(".cm-content").click()
-        self.page.keyboard.press("ControlOrMeta+a")
-        self.page.keyboard.insert_text(code)
-        self.page.keyboard.press("Control+Enter")
-        sync_api.expect(self.cell(index).locator(".jp-InputPrompt").first).to_contain_text(
-            "[", timeout=15_000
-        )
-
-    def restart(self):
-        self.command("notebook:restart-kernel")
-        self.page.locator(".jp-Dialog .jp-mod-accept").click()
-        self.page.wait_for_selector(".jp-Dialog", state="detached")
-        self.page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
-
-
 @pytest.fixture(scope="module")
 def notebook(lab):
-    opened = Notebook(*lab)
-    opened.run_all()
+    opened = Page(*lab, device_scale_factor=1.15)
+    run_all(opened)
     return opened
+
+
+def run_all(notebook):
+    notebook.command("notebook:run-all-cells")
+    last = notebook.cell(len(CELLS) - 1).locator(".jp-OutputArea-output")
+    sync_api.expect(last).to_be_visible(timeout=60_000)
+    sync_api.expect(notebook.card(7)).to_be_visible()
 
 
 def test_a_mistake_is_named_then_mended_and_all_outlives_the_kernel(notebook):
@@ -159,7 +110,7 @@ def test_a_mistake_is_named_then_mended_and_all_outlives_the_kernel(notebook):
     answer_questions(notebook)
     notebook.restart()
     notebook.write(1, STARTER)
-    notebook.run_all()
+    run_all(notebook)
     notebook.sees(2, "passed before")
     notebook.sees(2, "2 of 2 points")
     for index in (3, 4, 5, 6):
@@ -221,17 +172,12 @@ def picture_of(notebook):
     )
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_cards_can_be_read_in_both_themes(notebook, theme):
-    notebook.command("apputils:change-theme", theme=theme)
-    word = theme.split()[1].lower()
-    notebook.page.wait_for_selector(
-        f"body[data-jp-theme-light={str(word == 'light').lower()}]", state="attached"
-    )
-    notebook.page.wait_for_timeout(300)  # the theme's style sheet comes in after its name
+@pytest.mark.parametrize("word", ["Light", "Dark"])
+def test_cards_can_be_read_in_both_themes(notebook, word):
+    notebook.theme(word)
     SHOTS.mkdir(exist_ok=True)
     for index in range(2, 8):
-        notebook.card(index).screenshot(path=SHOTS / f"{word}-{index}.png")
+        notebook.card(index).screenshot(path=SHOTS / f"{word.lower()}-{index}.png")
     contrasts = notebook.page.evaluate(CONTRAST)
     assert len(contrasts) > 8
     assert {name: c for name, c in contrasts.items() if c < 4.5} == {}

@@ -37,7 +37,11 @@ def test_views_and_state_go_and_all_else_stays():
 def test_the_server_is_told_and_touches_chapters_only():
     hooks = []
     contents = SimpleNamespace(register_pre_save_hook=hooks.append)
-    saving._load_jupyter_server_extension(SimpleNamespace(contents_manager=contents))
+    later = []
+    server = SimpleNamespace(io_loop=SimpleNamespace(add_callback=later.append))
+    saving._load_jupyter_server_extension(server)
+    server.contents_manager = contents  # another extension may put one in place after ours
+    later[0]()
     (hook,) = hooks
     chapter, other = notebook(), notebook()
     del other["metadata"]["course"]

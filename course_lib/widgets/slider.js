@@ -2,20 +2,16 @@
 
 const MINE = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp",
   "PageDown", " ", "Enter"];
-let made = 0;
-
 function render({ model, el }) {
-  const id = `bp-slider-${Date.now()}-${made++}`;
   el.classList.add("bp-slider");
   const label = document.createElement("label");
-  label.htmlFor = id;
-  label.textContent = model.get("label");
   const input = document.createElement("input");
-  Object.assign(input, { type: "range", id, min: 0, step: 1 });
+  Object.assign(input, { type: "range", min: 0, step: 1 });
+  label.append(model.get("label"), input);
   const value = document.createElement("span");
   value.className = "bp-value";
   value.ariaHidden = "true"; // the slider itself says it
-  el.append(label, input, value);
+  el.append(label, value);
 
   let timer = null;
   const button = document.createElement("button");

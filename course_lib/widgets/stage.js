@@ -1,9 +1,7 @@
 // A picture that is replaced without flicker, and the words that say what it shows now.
 
-let made = 0;
-
 function render({ model, el }) {
-  const id = `bp-stage-${Date.now()}-${made++}`;
+  const id = `bp-stage-${Math.random().toString(36).slice(2)}`;
   el.classList.add("bp-stage");
   const picture = document.createElement("img");
   const [width, height] = model.get("size");

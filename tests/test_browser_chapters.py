@@ -1,0 +1,255 @@
+"""Every chapter in JupyterLab, in a real browser: run, answered wrong and right, played with."""
+
+import re
+import shutil
+
+import pytest
+
+from course_lib import exercises, explorers
+from course_lib.authoring import Course, read_notebook
+from course_lib.explorers.explorer import Choose, Entry, Steps, Switch
+from tests.browser_lab import (
+    CONTRAST,
+    FLAGS,
+    NO_CHROMIUM,
+    ROOT,
+    SHOTS,
+    Page,
+    browser_path,
+    jupyterlab,
+)
+from tests.browser_moves import MOVES, WRONG_ANSWERS, WRONG_CODE
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+COURSE = Course(ROOT)
+CHAPTERS = list(COURSE.sources)
+OPENED = re.search(r"&& jupyter lab (\S+)$", (ROOT / "README.md").read_text("utf-8"), re.M).group(1)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """(browser, address) of a JupyterLab started in a copy of the project, as the README does."""
+    folder = tmp_path_factory.mktemp("course")
+    for name in ("chapters", "images"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("work", ".*"))
+    with sync_api.sync_playwright() as playwright:
+        program = browser_path(playwright)
+        if program is None:
+            pytest.skip(NO_CHROMIUM)
+        # The work folder is where a learner has it, beside the notebooks.
+        with jupyterlab(folder, OPENED, COURSE_WORK=None, PYTHONPATH=str(ROOT)) as address:
+            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+            yield browser, address
+            browser.close()
+
+
+class Chapter(Page):
+    """A chapter, opened and run from top to bottom."""
+
+    def __init__(self, browser, address, number):
+        self.number, self.path = number, COURSE.notebook(number)
+        self.url = f"{address}/lab/tree/chapters/{self.path.name}?reset"
+        self.cells = read_notebook(self.path).cells
+        super().__init__(browser, self.url)
+        self.command("notebook:run-all-cells")
+        self.wait_until_run()
+
+    def wait_until_run(self):
+        last = self.cell(len(self.cells) - 1).locator(".jp-InputPrompt").first
+        self.expect(last).to_contain_text(re.compile(r"\[\d+\]"), timeout=120_000)
+
+    def index(self, id):
+        """The place of the cell with this id, or whose source is this text."""
+        return next(i for i, c in enumerate(self.cells) if id in (c.id, c.source))
+
+    def explorer(self, name):
+        return self.card(self.index(f'explore("{name}")'))
+
+
+@pytest.fixture(scope="module", params=CHAPTERS)
+def chapter(request, lab):
+    opened = Chapter(*lab, request.param)
+    yield opened
+    opened.page.close()
+
+
+def test_a_chapter_runs_without_an_error(chapter):
+    errors = chapter.page.locator(".jp-OutputArea-output[data-mime-type*='error']")
+    wanted = sum("raises-exception" in c.metadata.get("tags", []) for c in chapter.cells)
+    assert errors.count() == wanted
+    cards = sum(
+        bool(re.match(r"(check|ask|explore|progress_board|self_test)\(", c.source))
+        for c in chapter.cells
+    )
+    sync_api.expect(chapter.page.locator(".bp-card")).to_have_count(cards, timeout=30_000)
+    assert "model not found" not in chapter.page.locator(".jp-Notebook").inner_text()
+    assert chapter.errors == []
+
+
+# explorers -------------------------------------------------------------------------------------
+
+
+def use(card, control, words):
+    """Sets a control of an explorer to what it calls `words`."""
+    if isinstance(control, Steps):
+        labels = [control.words(v) for v in control.values]
+        card.get_by_role("slider", name=control.label, exact=True).fill(str(labels.index(words)))
+    elif isinstance(control, Choose):
+        card.get_by_role("combobox", name=control.label, exact=True).select_option(label=words)
+    elif isinstance(control, Switch):
+        card.get_by_role("checkbox", name=control.label).set_checked(words == "on")
+    elif isinstance(control, Entry):
+        field = card.get_by_label(control.label, exact=True)
+        field.fill(words)
+        field.press("Enter")
+
+
+def test_explorers_show_what_was_set(chapter):
+    for item in explorers.load().values():
+        if item.chapter != chapter.number:
+            continue
+        card = chapter.explorer(item.name)
+        picture, words = card.locator(".bp-stage img"), card.get_by_role("status").last
+        for moves, expected in MOVES[item.name]:
+            before = picture.get_attribute("src")
+            for label, value in moves.items():
+                control = next(c for c in item.controls.values() if c.label == label)
+                use(card, control, value)
+            wanted = expected if isinstance(expected, str) else expected()
+            sync_api.expect(words, item.name).to_contain_text(wanted, timeout=15_000)
+            sync_api.expect(picture).not_to_have_attribute("src", before)
+            assert picture.evaluate("e => e.decode().then(() => e.naturalWidth)") > 100
+
+
+# exercises -------------------------------------------------------------------------------------
+
+
+def test_a_mistake_in_code_is_named_and_the_right_answer_passes(chapter):
+    name, wrong, named = WRONG_CODE[chapter.number]
+    answer, card = chapter.index(f"{name}-answer"), chapter.index(f"{name}-check")
+    chapter.sees(card, "Not attempted yet")
+    chapter.write(answer, wrong)
+    chapter.button(card, "Check again").click()
+    chapter.sees(card, named)
+    chapter.sees(card, "✗ not right yet")
+    assert chapter.card(card).get_by_role("status").first.is_visible()
+    chapter.write(answer, exercises.find(name).source)
+    chapter.button(card, "Check again").click()
+    chapter.sees(card, "✓ passed")
+
+
+def typed(value):
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+
+
+def enter(card, item, raw):
+    """Answers a question with the mouse and the keyboard."""
+    if item.kind == "choice" or (item.kind == "predict" and item.options):
+        card.get_by_role("button", name=re.compile(rf"^(. )?{raw}$")).click()
+    elif item.kind in ("number", "predict"):
+        field = card.get_by_role("textbox")
+        field.fill(str(raw))
+        field.press("Enter")
+    elif item.kind == "matrix":
+        fields = card.get_by_role("textbox").all()
+        for field, value in zip(fields, sum(raw, []), strict=True):
+            field.fill(typed(value))
+        fields[-1].press("Enter")
+    if item.kind == "predict":
+        reveal = card.get_by_role("button", name="Reveal", exact=True)
+        if reveal.is_visible():
+            reveal.click()
+
+
+def wrong_answer(item):
+    """A wrong answer to a question, and words of what its card says to it."""
+    if item.name in WRONG_ANSWERS:
+        return WRONG_ANSWERS[item.name]
+    if item.kind == "choice" or (item.kind == "predict" and item.options):
+        wrong = next(k for k in item.letters if k != item.solution)
+    elif item.kind == "matrix":
+        wrong = [[-v if v else 1.0 for v in row] for row in item.solution]
+    else:
+        wrong = -item.solution if item.solution else 1.0
+    return wrong, item.judge(wrong).message
+
+
+def seen(message):
+    """The longest piece of a message without code and formulas, as a card shows it."""
+    return max(re.split(r"`[^`]*`|\$[^$]*\$|\*", message), key=len).strip()
+
+
+def test_every_question_says_what_is_wrong_and_takes_what_is_right(chapter):
+    asked = [i for i in exercises.of_chapter(chapter.number) if i.kind != "code"]
+    assert len(asked) >= 3
+    for item in asked:
+        index = chapter.index(f"{item.name}-check")
+        wrong, message = wrong_answer(item)
+        enter(chapter.card(index), item, wrong)
+        chapter.sees(index, seen(message))
+        chapter.sees(index, "✗ not right yet")
+        enter(chapter.card(index), item, item.solution)
+        chapter.sees(index, "✓ passed")
+
+
+# what holds for the page -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_outputs_are_accessible_in_both_themes(chapter, theme):
+    chapter.theme(theme)
+    # Contrast is asked for below, where it is measured faster; axe takes minutes for it.
+    found = axe.Axe().run(chapter.page, ".jp-OutputArea")
+    grave = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in grave] == []
+    contrasts = chapter.page.evaluate(CONTRAST)
+    assert len(contrasts) > 5
+    assert {name: c for name, c in contrasts.items() if c < 4.5} == {}
+    folder = SHOTS / "chapters"
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, card in enumerate(chapter.page.locator(".bp-card").all()):
+        card.screenshot(path=folder / f"{chapter.number}-{i:02}-{theme.lower()}.png")
+
+
+def test_cards_fit_from_narrow_to_wide(chapter):
+    for width in (700, 1900):
+        chapter.page.set_viewport_size({"width": width, "height": 1200})
+        for card in chapter.page.locator(".bp-card").all():
+            wide = card.evaluate("e => e.scrollWidth - e.clientWidth")
+            assert wide <= 0, (width, card.inner_text()[:60])
+    chapter.page.set_viewport_size({"width": 1000, "height": 1500})
+
+
+def test_progress_outlives_the_kernel(chapter):
+    chapter.restart()
+    chapter.command("notebook:run-all-cells")
+    chapter.wait_until_run()
+    for item in exercises.of_chapter(chapter.number):
+        if item.kind != "code" or item.name == WRONG_CODE[chapter.number][0]:
+            chapter.sees(chapter.index(f"{item.name}-check"), "✓ passed")
+
+
+def test_a_saved_chapter_reopens_as_text_and_pictures(chapter):
+    chapter.command("docmanager:save")
+    chapter.page.evaluate("() => void window.jupyterapp.commands.execute('kernelmenu:shutdown')")
+    chapter.page.wait_for_selector("text=No Kernel")
+    chapter.page.goto(chapter.url)
+    chapter.page.wait_for_selector(".jp-Notebook .jp-Cell")
+    chapter.wait_for_kernel()
+    text = chapter.page.locator(".jp-Notebook").inner_text()
+    assert "model not found" not in text
+    assert "Loading widget" not in text
+    for item in exercises.of_chapter(chapter.number):
+        cell = chapter.cell(chapter.index(f"{item.name}-check"))
+        sync_api.expect(cell.locator(".jp-OutputArea")).to_contain_text(item.title)
+    for item in explorers.load().values():
+        if item.chapter == chapter.number:
+            cell = chapter.cell(chapter.index(f'explore("{item.name}")'))
+            assert cell.locator("img").evaluate("e => e.decode().then(() => e.naturalWidth)") > 100
+
+
+def test_nobody_else_was_asked_and_nothing_went_wrong(chapter):
+    assert chapter.hosts == {"127.0.0.1"}
+    assert chapter.errors == []
