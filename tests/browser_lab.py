@@ -13,7 +13,10 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from course_lib.authoring import Course, read_notebook
+
 ROOT = Path(__file__).parents[1]
+COURSE = Course(ROOT)
 SHOTS = Path(__file__).parent / "screenshots"
 NO_CHROMIUM = (
     "no Chromium on this machine (apt install chromium, or run: "
@@ -180,6 +183,46 @@ class Page:
         light = str(word == "Light").lower()
         self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
         self.page.wait_for_timeout(300)  # its style sheet comes in after its name
+
+
+class Chapter(Page):
+    """A chapter, opened and run from top to bottom."""
+
+    def __init__(self, browser, address, number):
+        self.number, self.path = number, COURSE.notebook(number)
+        self.url = f"{address}/lab/tree/chapters/{self.path.name}?reset"
+        self.cells = read_notebook(self.path).cells
+        super().__init__(browser, self.url)
+        self.command("notebook:run-all-cells")
+        self.wait_until_run()
+
+    def wait_until_run(self):
+        last = self.cell(len(self.cells) - 1).locator(".jp-InputPrompt").first
+        self.expect(last).to_contain_text(re.compile(r"\[\d+\]"), timeout=120_000)
+
+    def index(self, id):
+        """The place of the cell with this id, or whose source is this text."""
+        return next(i for i, c in enumerate(self.cells) if id in (c.id, c.source))
+
+    def explorer(self, name):
+        return self.card(self.index(f'explore("{name}")'))
+
+
+@contextlib.contextmanager
+def course_in_browser(playwright, folder):
+    """Starts JupyterLab in a copy of the course in `folder`, as the README says.
+
+    Gives (browser, address). The work folder is where a learner has it, beside the notebooks.
+    """
+    for name in ("chapters", "images"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("work", ".*"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    opened = re.search(r"&& jupyter lab (\S+)$", readme, re.M).group(1)
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    with jupyterlab(folder, opened, COURSE_WORK=None, PYTHONPATH=paths) as address:
+        browser = playwright.chromium.launch(executable_path=browser_path(playwright), args=FLAGS)
+        yield browser, address
+        browser.close()
 
 
 CONTRAST = """() => {

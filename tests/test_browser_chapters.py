@@ -1,71 +1,35 @@
 """Every chapter in JupyterLab, in a real browser: run, answered wrong and right, played with."""
 
 import re
-import shutil
 
 import pytest
 
 from course_lib import exercises, explorers
-from course_lib.authoring import Course, read_notebook
 from course_lib.explorers.explorer import Choose, Entry, Steps, Switch
 from tests.browser_lab import (
     CONTRAST,
-    FLAGS,
+    COURSE,
     NO_CHROMIUM,
-    ROOT,
     SHOTS,
-    Page,
+    Chapter,
     browser_path,
-    jupyterlab,
+    course_in_browser,
 )
 from tests.browser_moves import MOVES, WRONG_ANSWERS, WRONG_CODE
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
 
-COURSE = Course(ROOT)
 CHAPTERS = list(COURSE.sources)
-OPENED = re.search(r"&& jupyter lab (\S+)$", (ROOT / "README.md").read_text("utf-8"), re.M).group(1)
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """(browser, address) of a JupyterLab started in a copy of the project, as the README does."""
-    folder = tmp_path_factory.mktemp("course")
-    for name in ("chapters", "images"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("work", ".*"))
     with sync_api.sync_playwright() as playwright:
-        program = browser_path(playwright)
-        if program is None:
+        if browser_path(playwright) is None:
             pytest.skip(NO_CHROMIUM)
-        # The work folder is where a learner has it, beside the notebooks.
-        with jupyterlab(folder, OPENED, COURSE_WORK=None, PYTHONPATH=str(ROOT)) as address:
-            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-            yield browser, address
-            browser.close()
-
-
-class Chapter(Page):
-    """A chapter, opened and run from top to bottom."""
-
-    def __init__(self, browser, address, number):
-        self.number, self.path = number, COURSE.notebook(number)
-        self.url = f"{address}/lab/tree/chapters/{self.path.name}?reset"
-        self.cells = read_notebook(self.path).cells
-        super().__init__(browser, self.url)
-        self.command("notebook:run-all-cells")
-        self.wait_until_run()
-
-    def wait_until_run(self):
-        last = self.cell(len(self.cells) - 1).locator(".jp-InputPrompt").first
-        self.expect(last).to_contain_text(re.compile(r"\[\d+\]"), timeout=120_000)
-
-    def index(self, id):
-        """The place of the cell with this id, or whose source is this text."""
-        return next(i for i, c in enumerate(self.cells) if id in (c.id, c.source))
-
-    def explorer(self, name):
-        return self.card(self.index(f'explore("{name}")'))
+        with course_in_browser(playwright, tmp_path_factory.mktemp("course")) as opened:
+            yield opened
 
 
 @pytest.fixture(scope="module", params=CHAPTERS)
@@ -253,3 +217,86 @@ def test_a_saved_chapter_reopens_as_text_and_pictures(chapter):
 def test_nobody_else_was_asked_and_nothing_went_wrong(chapter):
     assert chapter.hosts == {"127.0.0.1"}
     assert chapter.errors == []
+
+
+# by keyboard alone -----------------------------------------------------------------------------
+
+ACTIVE = """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')]
+  .findIndex(cell => cell.classList.contains('jp-mod-active'))"""
+
+
+class Keys:
+    """Nothing but keys; each place is reached as a learner without a mouse reaches it."""
+
+    def __init__(self, chapter):
+        self.chapter, self.keyboard = chapter, chapter.page.keyboard
+
+    def press(self, *keys):
+        for key in keys:
+            self.keyboard.press(key)
+
+    def to_cell(self, index):
+        self.press("Escape")
+        for _ in range(200):
+            at = self.chapter.page.evaluate(ACTIVE)
+            if at == index:
+                return
+            self.press("ArrowUp" if at > index else "ArrowDown")
+        raise AssertionError(f"cell {index} cannot be reached")
+
+    def to(self, wanted):
+        """Tabs on to an element, which must show that it has the focus."""
+        for _ in range(40):
+            self.press("Tab")
+            if wanted.evaluate("e => e === document.activeElement"):
+                style = wanted.evaluate(
+                    "e => [getComputedStyle(e).outlineStyle, getComputedStyle(e).outlineWidth]"
+                )
+                assert style == ["solid", "2px"], style
+                return
+        raise AssertionError(f"{wanted} cannot be reached with the Tab key")
+
+    def write(self, index, code):
+        self.to_cell(index)
+        self.press("Enter", "ControlOrMeta+a")
+        self.keyboard.insert_text(code)
+        self.press("Control+Enter")
+
+
+def test_a_chapter_can_be_worked_by_keyboard_alone(lab):
+    chapter = Chapter(*lab, "01")
+    keys = Keys(chapter)
+    name, wrong, named = WRONG_CODE["01"]
+    answer, check = chapter.index(f"{name}-answer"), chapter.index(f"{name}-check")
+    for code, seen_after in ((wrong, named), (exercises.find(name).source, "✓ passed")):
+        keys.write(answer, code)
+        keys.to_cell(check)
+        keys.to(chapter.button(check, "Check again"))
+        keys.press("Enter")
+        chapter.sees(check, seen_after)
+
+    question = exercises.find("what_backpropagation_gives")
+    asked = chapter.index(f"{question.name}-check")
+    keys.to_cell(asked)
+    for letter in ("a", question.solution):
+        keys.to(chapter.card(asked).get_by_role("button", name=letter, exact=True))
+        keys.press("Space")
+        message = question.judge(letter).message
+        chapter.sees(asked, seen(message))
+
+    explorer = explorers.load()["descent_by_hand"]
+    card = chapter.explorer(explorer.name)
+    keys.to_cell(chapter.index(f'explore("{explorer.name}")'))
+    keys.to(card.get_by_role("slider", name="learning rate", exact=True))
+    keys.press("Home", "ArrowRight", "ArrowUp")
+    rate = explorer.controls["rate"].values[2]
+    words = card.get_by_role("status").last
+    sync_api.expect(words).to_contain_text(f"w = {4 * (1 - 2 * rate) ** 10:.4g}")
+    keys.to(card.get_by_role("slider", name="steps", exact=True))
+    keys.press("Home")
+    sync_api.expect(words).to_contain_text("0 steps lead to w = 4,")
+    keys.to(card.locator("summary"))
+    keys.press("Enter")
+    sync_api.expect(card).to_contain_text("At 0.5 the factor is 0")
+    assert chapter.errors == []
+    chapter.page.close()
