@@ -53,6 +53,16 @@ line-height:1.5}
 .bp-card .bp-option .widget-htmlmath{flex:1;min-width:0}
 .bp-card .bp-picked .jupyter-button{border:2px solid var(--s);font-weight:600;
 background:color-mix(in srgb,var(--s) 12%,transparent)}
+.bp-card .bp-rows{gap:5px}.bp-card .bp-rows .bp-option{align-items:center}
+.bp-card .bp-step{gap:6px;align-items:center;padding:3px 4px 3px 12px;border:1px solid var(--l);
+border-radius:4px}
+.bp-card .bp-step .widget-html{flex:1;min-width:0}
+.bp-card .bp-step .jupyter-button{flex:none;padding:3px 10px}
+.bp-card .bp-listing{padding:8px 10px;border-radius:4px;background:var(--q)}
+.bp-card .bp-listing .jupyter-button{background:var(--p)}
+.bp-card .bp-listing .widget-html{flex:1;min-width:0}
+.bp-card .bp-listing .bp-number{flex:none;width:60px;text-align:center}
+.bp-card .bp-listing code{white-space:pre-wrap;padding:0;background:none}
 .bp-card .widget-text{margin:0;height:auto;width:auto}
 .bp-card .widget-text .widget-label{width:auto;font-size:14px;color:var(--t);margin-right:8px}
 .bp-card .widget-text input[type=text]{width:120px;flex:none;height:32px;padding:2px 8px;
