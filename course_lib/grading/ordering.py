@@ -31,11 +31,11 @@ class Move:
 
 @dataclass
 class _Run:
-    """What came of the moves: all quantities, who wrote each last, and what each move read."""
+    """What came of the moves: all quantities, who wrote each, and what each move read."""
 
     known: dict
     writers: dict
-    reads: dict  # {move's name: {quantity: (writer's name or None, value)}}
+    reads: dict  # {move's name: {quantity: (names of its writers so far, value)}}
     results: dict  # {move's name: what it returned}
     stuck: tuple = ()  # (the first move that could not run, the quantity it lacked)
 
@@ -173,10 +173,10 @@ class Order(Question):
                     run.stuck = (move, lacks[0])
                     break
                 given = {n: run.known[n] for n in needs_of(move.run)}
-                run.reads[move.name] = {n: (run.writers.get(n), v) for n, v in given.items()}
+                run.reads[move.name] = {n: (run.writers.get(n, ()), v) for n, v in given.items()}
                 made = run.results[move.name] = move.run(**given)
                 run.known.update(made)
-                run.writers.update(dict.fromkeys(made, move.name))
+                run.writers |= {n: (*run.writers.get(n, ()), move.name) for n in made}
         return run
 
     def _wrong(self, run):
@@ -221,26 +221,27 @@ class Order(Question):
         """The first step that ran on a quantity which was changed too early, or not yet."""
         for own in (False, True):  # what a step adds to is no clash unless there is no other
             for at, move in enumerate(order):
-                for name, (writer, value) in run.reads[move.name].items():
+                for name, (writers, value) in run.reads[move.name].items():
                     meant, right = self.truth.reads[move.name][name]
-                    if (name in run.results[move.name]) != own or writer == meant:
-                        continue
-                    if differ(value, right):
-                        return self._told(order, run, at, name, writer, meant)
+                    if (name in run.results[move.name]) == own and set(writers) != set(meant):
+                        if differ(value, right):
+                            return self._told(order, run, at, name, writers, meant)
         wrong = self._wrong(run)
         said = f"All steps ran, but {self._compared(wrong, run.known[wrong])}."
         return f"{wrong} wrong", said
 
-    def _told(self, order, run, at, name, writer, meant):
+    def _told(self, order, run, at, name, writers, meant):
         move, names = order[at], [m.name for m in order]
         text = {m.name: m.text for m in self.moves}
-        done = names[:at]
-        if meant is not None and meant not in done:
-            id = f"{move.name} before {meant}"
+        lacking = [w for w in meant if w not in writers]
+        if lacking:
+            id = f"{move.name} before {lacking[0]}"
             what = (
-                f"Step {at + 1}, `{move.text}`, used `{name}` before `{text[meant]}` had its turn"
+                f"Step {at + 1}, `{move.text}`, used `{name}` before `{text[lacking[0]]}` had "
+                "its turn"
             )
         else:
+            writer = next(w for w in writers if w not in meant)
             id = f"{move.name} after {writer}"
             what = (
                 f"`{name}` was changed by step {names.index(writer) + 1}, `{text[writer]}`, before "

@@ -43,8 +43,8 @@ class Slot(HBox):
 class OrderCard(QuestionCard):
     """Steps to be put in order and judged on Check.
 
-    All buttons are there from the start, and are shown, hidden and labelled anew. A button hands the
-    focus on before it is hidden, so that the keyboard never loses its place.
+    All buttons are there from the start, and are shown, hidden and labelled anew. A button hands
+    the focus on before it is hidden, so that the keyboard never loses its place.
     """
 
     example = '["b", "a", …]'

@@ -18,7 +18,8 @@ def ask(name, answer=None):
     """The card of the question `name`, with the stored answer in it.
 
     answer: a raw answer (a letter, a number or its text, rows of entries, an order, a line and a
-    reason) to be judged and kept as if it had been entered. Never raises: an unknown name gets a card that says so.
+    reason) to be judged and kept as if it had been entered. Never raises: an unknown name gets a
+    card that says so.
     """
     item, sentence = find(name)
     if item is None:
