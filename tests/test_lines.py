@@ -98,7 +98,7 @@ def test_a_right_line_below_that_uses_nothing_wrong_is_told_apart(small):
 def test_the_right_line_with_another_reason_gets_that_reason_s_feedback(small):
     verdict = small.judge({"line": 4, "why": "a"})
     assert (verdict.status, verdict.misconception) == ("failed", "reason a")
-    assert verdict.message.endswith("No: the sign is right.")
+    assert verdict.message == "Line 4 it is, but for another reason. No: the sign is right."
 
 
 def test_half_an_answer_is_unfinished(small):
@@ -237,6 +237,7 @@ def test_line_and_reason_are_picked_and_judged_on_check(small):
     card.listing.buttons[4].click()
     button(card, "Check").click()
     assert card.listing.buttons[4].description == "✓ 4"
+    assert "bp-sure" in card.listing.children[3]._dom_classes  # green, though the card is red
     assert words(card.reasons.buttons) == ["✗ a", "b"]
     card.reasons.buttons[1].click()
     button(card, "Check").click()

@@ -318,9 +318,9 @@ def test_the_buttons_stay_the_same_ones_and_say_what_they_move(small):
     card.slots[0].down.click()
     after = [b for s in card.slots for b in (s.up, s.down, s.away)] + card.adders
     assert all(a is b for a, b in zip(before, after, strict=True))
-    assert card.slots[0].down.tooltip == "Move down: v = u @ W"
-    assert card.slots[1].up.tooltip == "Move up: u = x @ W"
-    assert card.slots[1].away.tooltip == "Take out: u = x @ W"
+    assert card.slots[0].down.description == "Move down: v = u @ W"
+    assert card.slots[1].up.description == "Move up: u = x @ W"
+    assert card.slots[1].away.description == "Take out: u = x @ W"
 
 
 def test_the_focus_goes_on_before_a_button_is_hidden(small, monkeypatch):

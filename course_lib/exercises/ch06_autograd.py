@@ -3188,36 +3188,36 @@ Order(
     moves=(
         Move(
             "y",
-            "y hands on:  dq += r * dy,  dr += q * dy",
+            "y hands on: dq += r * dy, dr += q * dy",
             lambda q, r, dy, dq, dr: {"dq": dq + r * dy, "dr": dr + q * dy},
         ),
         Move(
             "q",
-            "q hands on:  dp += dq,  da += dq",
+            "q hands on: dp += dq, da += dq",
             lambda dq, dp, da: {"dp": dp + dq, "da": da + dq},
             _INCOMPLETE,
         ),
         Move(
             "r",
-            "r hands on:  dp += s * dr,  ds += p * dr",
+            "r hands on: dp += s * dr, ds += p * dr",
             lambda s, p, dr, dp, ds: {"dp": dp + s * dr, "ds": ds + p * dr},
             _INCOMPLETE,
         ),
         Move(
             "s",
-            "s hands on:  da += ds,  db += ds",
+            "s hands on: da += ds, db += ds",
             lambda ds, da, db: {"da": da + ds, "db": db + ds},
             _INCOMPLETE,
         ),
         Move(
             "p",
-            "p hands on:  da += b * dp,  db += a * dp",
+            "p hands on: da += b * dp, db += a * dp",
             lambda a, b, dp, da, db: {"da": da + b * dp, "db": db + a * dp},
             _INCOMPLETE,
         ),
         Move(
             "p once more",
-            "p hands on, once more:  da += b * dp,  db += a * dp",
+            "p hands on, once more: da += b * dp, db += a * dp",
             lambda a, b, dp, da, db: {"da": da + b * dp, "db": db + a * dp},
             out="p is used twice, by q and by r, but it hands on once: the sum of what came back. "
             "With `p hands on, once more` in it, some of it is handed on twice.",

@@ -155,7 +155,7 @@ class FindLine(Question):
             return self._verdict("passed", f"{self._mended()} {reason.feedback}")
         return self._verdict(
             "failed",
-            f"The line is the wrong one. The reason is another: {reason.feedback}",
+            f"Line {number} it is, but for another reason. {reason.feedback}",
             "misconception",
             f"reason {letter}",
         )

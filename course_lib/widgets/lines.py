@@ -6,6 +6,7 @@ from ipywidgets import HTML, Button, HBox, VBox
 
 from course_lib.widgets.card import STATES, guarded
 from course_lib.widgets.questions import CARDS, Options, QuestionCard
+from course_lib.widgets.style import LISTING_CSS
 
 
 class Listing(VBox):
@@ -34,12 +35,15 @@ class Listing(VBox):
             mine, row = own == number, self.children[own - 1]
             button.description = f"{symbol} {own}" if mine else str(own)
             (row.add_class if mine else row.remove_class)("bp-picked")
+            sure = mine and symbol == STATES["passed"][0]
+            (row.add_class if sure else row.remove_class)("bp-sure")
 
 
 class LineCard(QuestionCard):
     """A line and a reason are picked, then judged together on Check."""
 
     example = '{"line": 1, "why": "a"}'
+    own_css = LISTING_CSS
 
     def __init__(self, item, given=None):
         super().__init__(item, given, [self._main("Check")])

@@ -6,6 +6,7 @@ from ipywidgets import HTML, Button, HBox, VBox
 
 from course_lib.widgets.card import guarded, show
 from course_lib.widgets.questions import CARDS, QuestionCard
+from course_lib.widgets.style import ORDER_CSS
 
 
 def code(text):
@@ -17,9 +18,9 @@ class Slot(HBox):
 
     def __init__(self, number, on_move, on_remove):
         self.label = HTML()
-        self.up, self.down, self.away = (
-            Button(icon=icon) for icon in ("arrow-up", "arrow-down", "times")
-        )
+        self.up, self.down, self.away = Button(), Button(), Button()
+        for button, look in ((self.up, "up"), (self.down, "down"), (self.away, "away")):
+            button.add_class(f"bp-{look}")
         self.number = number
         self.up.on_click(lambda _: on_move(number, -1))
         self.down.on_click(lambda _: on_move(number, 1))
@@ -35,9 +36,12 @@ class Slot(HBox):
             return
         self.label.value = f"<span>{self.number + 1}. {code(words)}</span>"
         self.up.disabled, self.down.disabled = self.number == 0, last
-        self.up.tooltip = f"Move up: {words}"
-        self.down.tooltip = f"Move down: {words}"
-        self.away.tooltip = f"Take out: {words}"
+        for button, does in (
+            (self.up, "Move up"),
+            (self.down, "Move down"),
+            (self.away, "Take out"),
+        ):
+            button.description = button.tooltip = f"{does}: {words}"
 
 
 class OrderCard(QuestionCard):
@@ -48,6 +52,7 @@ class OrderCard(QuestionCard):
     """
 
     example = '["b", "a", …]'
+    own_css = ORDER_CSS
 
     def __init__(self, item, given=None):
         self.order = []  # indices of moves
