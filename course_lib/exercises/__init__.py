@@ -34,8 +34,9 @@ def judge(name, attempt):
     """The verdict on an attempt at the exercise or question called `name`.
 
     attempt: a function or class for a code exercise; for a question the raw answer (an option's
-    letter, a number or its text, a list of rows). Returns a `Verdict` and never raises because of
-    what the attempt did. Raises KeyError when there is no such exercise.
+    letter, a number or its text, a list of rows, letters in order, a line and a reason). Returns a
+    `Verdict` and never raises because of what the attempt did. Raises KeyError when there is no
+    such exercise.
     """
     item = find(name)
     return grading.judge(item, attempt) if item.kind == "code" else item.judge(attempt)

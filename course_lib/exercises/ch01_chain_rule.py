@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_lib.grading import STOCK, Call, Finding, Stock, by_nudging, exercise
+from course_lib.grading.ordering import Move, Order
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 # A chain of two: (3x + 2)^2 --------------------------------------------------------------------
@@ -1504,5 +1505,51 @@ Choice(
             "Each weight is charged for what a nudge of that weight would do, and that differs "
             "from weight to weight.",
         ),
+    ),
+)
+
+Order(
+    "one_step_in_order",
+    title="One step, in order",
+    prompt="""
+    One weight, $w = 0.5$, makes the prediction $p = w x$. For $x = 2$ the target is $y = 3$, the
+    loss is $L = (p - y)^2$, and the learning rate is 0.05. Build one step of gradient descent, and
+    at its end look at what it has gained: the loss with the new weight.
+
+    Each line runs once, in your order. Two of them are wrong and must stay out.
+    """,
+    start={"w": 0.5, "x": 2.0, "y": 3.0, "rate": 0.05},
+    moves=(
+        Move("forward", "p = w * x", lambda w, x: {"p": w * x}),
+        Move("loss", "L = (p - y)**2", lambda p, y: {"L": (p - y) ** 2}),
+        Move("dp", "dp = 2 * (p - y)", lambda p, y: {"dp": 2 * (p - y)}),
+        Move("dw", "dw = dp * x", lambda dp, x: {"dw": dp * x}),
+        Move("update", "w = w - rate * dw", lambda w, rate, dw: {"w": w - rate * dw}),
+        Move(
+            "gain",
+            "new_L = (w * x - y)**2",
+            lambda w, x, y: {"new_L": (w * x - y) ** 2},
+            "It is meant to show what the step has gained, so the step comes first.",
+        ),
+        Move(
+            "update with +",
+            "w = w + rate * dw",
+            lambda w, rate, dw: {"w": w + rate * dw},
+            out="`w = w + rate * dw` walks uphill. Here dw is negative: more weight, less loss. "
+            "Minus a negative number makes w grow, plus makes it shrink.",
+        ),
+        Move(
+            "dw with w",
+            "dw = dp * w",
+            lambda dp, w: {"dw": dp * w},
+            out="`dw = dp * w` is the gradient of x. Nudge w in w * x: p moves by x times as much.",
+        ),
+    ),
+    want=("L", "dw", "w", "new_L"),
+    remark="The loss falls from 4 to 1.44. L and dp both need p and nothing else, so either may "
+    "come first: the backward pass needs no value of the loss.",
+    hints=(
+        "Ask of each line: which names stand on its right? They must be there before it runs.",
+        "The loop of this chapter: forward, loss, backward, update. Then the new loss.",
     ),
 )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_lib.grading import Call, Step, by_nudging, exercise
+from course_lib.grading.lines import FindLine, Line
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 KINK = "pre-activations that are exactly 0"
@@ -1363,4 +1364,86 @@ Number(
         ("times five", 0.05, "That divides 1/4 by 5. Multiply 1/4 by itself, five times."),
     ),
     hints=("1/4 times 1/4 is 1/16. Three more.", "You may write a fraction, like 1/16."),
+)
+
+
+def _squared_error_of(X, t, W1, b1, W2, b2):
+    return 0.5 * np.sum((np.maximum(X @ W1 + b1, 0) @ W2 + b2 - t) ** 2)
+
+
+def _small_network():
+    """A batch of 4 and a network 3-5-2, with open and closed gates and errors of both signs."""
+    rng = np.random.default_rng(3)
+    sizes = {"X": (4, 3), "t": (4, 2), "W1": (3, 5), "b1": 5, "W2": (5, 2), "b2": 2}
+    return {name: rng.normal(size=size) for name, size in sizes.items()}
+
+
+FindLine(
+    "wrong_line_in_two_layers",
+    title="Find the wrong line: two layers",
+    points=2,
+    prompt="""
+    A network like the one above, for a batch `X` with targets `t`. The loss is half the sum of
+    the squared errors. Somebody wrote it in a style of their own. Some lines look odd. **One is
+    wrong**, and nothing raises an error.
+    """,
+    lines=(
+        Line("a1 = np.maximum(X @ W1 + b1, 0)", "a1", lambda X, W1, b1: np.maximum(X @ W1 + b1, 0)),
+        Line(
+            "dz2 = a1 @ W2 + b2 - t",
+            "dz2",
+            lambda a1, W2, b2, t: a1 @ W2 + b2 - t,
+            remark="It is output minus target, in one line.",
+        ),
+        Line("dW2 = a1.T @ dz2", "dW2", lambda a1, dz2: a1.T @ dz2),
+        Line(
+            "db2 = np.ones(len(X)) @ dz2",
+            "db2",
+            lambda X, dz2: np.ones(len(X)) @ dz2,
+            remark="A row of ones times a matrix adds up each column.",
+        ),
+        Line(
+            "da1 = (W2 @ dz2.T).T",
+            "da1",
+            lambda W2, dz2: (W2 @ dz2.T).T,
+            remark="Transposing a product exchanges its factors: this is dz2 @ W2.T.",
+        ),
+        Line(
+            "dz1 = np.maximum(da1, 0)",
+            "dz1",
+            lambda da1, a1: np.maximum(da1, 0),
+            lambda da1, a1: da1 * (a1 > 0),
+        ),
+        Line("dW1 = X.T @ dz1", "dW1", lambda X, dz1: X.T @ dz1),
+        Line("db1 = dz1.sum(axis=0)", "db1", lambda dz1: dz1.sum(axis=0)),
+    ),
+    inputs=_small_network(),
+    gradients={"dW1": "W1", "db1": "b1", "dW2": "W2", "db2": "b2"},
+    loss=_squared_error_of,
+    reasons=(
+        Option(
+            "Nothing is to be done here: on the way back ReLU lets everything through.",
+            "Behind a closed gate a1 does not move, whatever the small nudge. Something must be "
+            "blocked. What decides which entries?",
+        ),
+        Option(
+            "The sign of the gradient sets the gate here, and it was z1 that set it.",
+            "Where z1 is positive the gradient comes back, negative or not. Where it is not, "
+            "nothing comes back.",
+            True,
+        ),
+        Option(
+            "It has to be multiplied by a1, which is what came through the gate.",
+            "The slope of an open gate is 1, however large the value that went through.",
+        ),
+        Option(
+            "Negative gradients must be kept and positive ones dropped: `np.minimum`.",
+            "Negative ones get lost here, that is true. But no gate asks for the sign of a "
+            "gradient, neither this way nor the other.",
+        ),
+    ),
+    hints=(
+        "Say for each line which rule it applies: error, linear layer, gate.",
+        "Which line could lose a gradient that is needed?",
+    ),
 )

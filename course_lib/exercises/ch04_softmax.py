@@ -7,6 +7,8 @@ import numpy as np
 from course_lib.datasets import load_mnist
 from course_lib.exercises.ch03_relu import BACKWARD_STEPS, TWO_LAYER_STEPS
 from course_lib.grading import Call, Finding, Seed, Step, by_nudging, exercise
+from course_lib.grading.lines import FindLine, Line
+from course_lib.grading.ordering import Move, Order
 from course_lib.grading.outcomes import Odd
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
@@ -2207,5 +2209,199 @@ Choice(
             "The step h was too small.",
             "No step would do: the loss does not depend on this weight at all.",
         ),
+    ),
+)
+
+
+def _small_batch():
+    """A batch of 5 and a network 4-3-3, with open and closed gates and every label."""
+    rng = np.random.default_rng(4)
+    inputs = {
+        "X": rng.normal(size=(5, 4)),
+        "labels": np.array([0, 2, 1, 2, 0]),
+        "W1": rng.normal(size=(4, 3)),
+        "b1": rng.normal(size=3),
+        "W2": rng.normal(size=(3, 3)),
+        "b2": rng.normal(size=3),
+    }
+    return inputs
+
+
+def _probabilities(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _pass_forward(X, W1, b1, W2, b2):
+    z1 = X @ W1 + b1
+    a1 = np.maximum(z1, 0)
+    return {"z1": z1, "a1": a1, "z2": a1 @ W2 + b2}
+
+
+def _mean_cross_entropy(X, labels, W1, b1, W2, b2):
+    p = _probabilities(_pass_forward(X, W1, b1, W2, b2)["z2"])
+    return -np.mean(np.log(p[np.arange(len(X)), labels]))
+
+
+def _start_of_backward(z2, labels):
+    return {"dz2": (_probabilities(z2) - np.eye(z2.shape[1])[labels]) / len(labels)}
+
+
+_BACK = "The gradient goes back through the weights that the forward pass used."
+
+Order(
+    "training_step_in_order",
+    title="A training step, in order",
+    points=2,
+    prompt="""
+    One training step of the network above, with the learning rate .1. Each line runs once, in your
+    order, on a small network with real numbers. At the end, all weights and biases must have moved
+    by minus .1 times their gradient. Two of the lines are wrong and must stay out.
+    """,
+    start=_small_batch(),
+    moves=(
+        Move("forward", "z1, a1, z2 = forward(X, W1, b1, W2, b2)", _pass_forward),
+        Move("dz2", "dz2 = (softmax(z2) - onehot) / N", _start_of_backward),
+        Move(
+            "dW2, db2",
+            "dW2, db2 = a1.T @ dz2, dz2.sum(axis=0)",
+            lambda a1, dz2: {"dW2": a1.T @ dz2, "db2": dz2.sum(axis=0)},
+        ),
+        Move("da1", "da1 = dz2 @ W2.T", lambda dz2, W2: {"da1": dz2 @ W2.T}, _BACK),
+        Move("dz1", "dz1 = da1 * (z1 > 0)", lambda da1, z1: {"dz1": da1 * (z1 > 0)}),
+        Move(
+            "dW1, db1",
+            "dW1, db1 = X.T @ dz1, dz1.sum(axis=0)",
+            lambda X, dz1: {"dW1": X.T @ dz1, "db1": dz1.sum(axis=0)},
+        ),
+        Move(
+            "update of W2, b2",
+            "W2, b2 = W2 - .1 * dW2, b2 - .1 * db2",
+            lambda W2, b2, dW2, db2: {"W2": W2 - 0.1 * dW2, "b2": b2 - 0.1 * db2},
+        ),
+        Move(
+            "update of W1, b1",
+            "W1, b1 = W1 - .1 * dW1, b1 - .1 * db1",
+            lambda W1, b1, dW1, db1: {"W1": W1 - 0.1 * dW1, "b1": b1 - 0.1 * db1},
+        ),
+        Move(
+            "dW2 over N",
+            "dW2 = dW2 / N",
+            lambda dW2, X: {"dW2": dW2 / len(X)},
+            out="`dW2 = dW2 / N` divides a second time. The mean of the loss is in dz2 already, "
+            "and travels down the chain by itself.",
+        ),
+        Move(
+            "gate of da1",
+            "dz1 = da1 * (da1 > 0)",
+            lambda da1: {"dz1": da1 * (da1 > 0)},
+            out="`dz1 = da1 * (da1 > 0)` takes the gate from the gradient. The gate was set by z1 "
+            "on the way forward.",
+        ),
+    ),
+    want=("W1", "b1", "W2", "b2"),
+    remark="There are many right orders: W2 may move as soon as da1 is computed, or last of all. "
+    "Whoever computes all gradients first and updates then is always safe.",
+    hints=(
+        "Which line needs nothing but what is there before the step?",
+        "W2 is used twice: on the way forward, and once on the way back. Where?",
+    ),
+)
+
+
+def _columns_lowered(scaled, labels):
+    d = scaled.copy()
+    d[:, labels] -= 1 / len(labels)
+    return d
+
+
+def _true_class_lowered(scaled, labels):
+    d = scaled.copy()
+    d[np.arange(len(labels)), labels] -= 1 / len(labels)
+    return d
+
+
+def _backward_listing():
+    """The inputs of the listing: the batch, and what its forward pass has kept."""
+    batch = _small_batch()
+    labels = batch.pop("labels")
+    return {**batch, "labels": labels, **_pass_forward(**batch)}
+
+
+FindLine(
+    "wrong_line_in_the_network",
+    title="Find the wrong line: softmax to W1",
+    points=2,
+    prompt="""
+    The way back through a network like the one above, for mean cross-entropy, written by somebody
+    else. It raises no error and every shape is right, but one line is wrong. `z1`, `a1` and `z2`
+    are there from the way forward, and `labels` holds N class numbers.
+    """,
+    lines=(
+        Line(
+            "e = np.exp(z2 - z2.max())",
+            "e",
+            lambda z2: np.exp(z2 - z2.max()),
+            remark="One number for the whole batch is subtracted, and it cancels in each row, as "
+            "any number does.",
+        ),
+        Line(
+            "p = e / e.sum(axis=1, keepdims=True)",
+            "p",
+            lambda e: e / e.sum(axis=1, keepdims=True),
+        ),
+        Line(
+            "dz2 = p / N",
+            "scaled",
+            lambda p, labels: p / len(labels),
+            remark="The mean over N samples belongs here: to p in this line, to the one-hot part "
+            "in the next.",
+            shown="dz2",
+        ),
+        Line(
+            "dz2[:, labels] -= 1 / N",
+            "dz2",
+            _columns_lowered,
+            _true_class_lowered,
+        ),
+        Line("dW2 = a1.T @ dz2", "dW2", lambda a1, dz2: a1.T @ dz2),
+        Line("db2 = dz2.sum(axis=0)", "db2", lambda dz2: dz2.sum(axis=0)),
+        Line("da1 = dz2 @ W2.T", "da1", lambda dz2, W2: dz2 @ W2.T),
+        Line(
+            "dz1 = da1 * (a1 > 0)",
+            "dz1",
+            lambda da1, a1: da1 * (a1 > 0),
+            remark="The mask of a1 is the mask of z1.",
+        ),
+        Line("dW1 = X.T @ dz1", "dW1", lambda X, dz1: X.T @ dz1),
+        Line("db1 = dz1.sum(axis=0)", "db1", lambda dz1: dz1.sum(axis=0)),
+    ),
+    inputs=_backward_listing(),
+    gradients={"dW1": "W1", "db1": "b1", "dW2": "W2", "db2": "b2"},
+    loss=_mean_cross_entropy,
+    reasons=(
+        Option(
+            "1/N is applied twice: here, and in the line next to it.",
+            "dz2 = (p - one-hot) / N has two terms, and each must be divided. Each is, once.",
+        ),
+        Option(
+            "Each image has one true class. This lowers, in every row, the columns of all labels.",
+            "A row must pick its own label: with a row number and a column number each, one entry "
+            "per row is lowered. And each row of dz2 adds up to 0 again.",
+            True,
+        ),
+        Option(
+            "The true class has to be pushed up, so it must be `+=`.",
+            "The scores move against the gradient. A negative gradient is what pushes up.",
+        ),
+        Option(
+            "The one has to be subtracted from z2, before softmax.",
+            "The loss is $\\ln \\sum_k e^{z_k} - z_y$. Its slope is p, and then minus 1 at y: "
+            "after softmax.",
+        ),
+    ),
+    hints=(
+        "What does each row of dz2 add up to, and what should it?",
+        "Think of a batch whose labels are 0, 2 and 1. Which columns does each row lose from?",
     ),
 )

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from course_lib.grading import Call, Finding, Seed, Step, by_nudging, exercise
-from course_lib.grading.questions import Matrix, Number, Predict
+from course_lib.grading.lines import FindLine, Line
+from course_lib.grading.questions import Matrix, Number, Option, Predict
 
 STRIDE, PADDING = "a stride of 2 or more", "padding"
 BOTH = f"{STRIDE}, with padding"
@@ -3000,4 +3001,104 @@ Number(
         ),
     ),
     hints=("W is (3, 3, 32, 64), b is (64,).",),
+)
+
+_PLACES = 3  # of a kernel of 3 on 5 pixels and a border of 1, two pixels at a time
+
+
+def _window(i):
+    return slice(2 * i, 2 * i + 3)
+
+
+def _row_loss(x, w, b, dy):
+    """A number whose gradient in y is dy, to nudge."""
+    xp = np.pad(x, 1)
+    return sum(dy[i] * (xp[_window(i)] @ w + b.item()) for i in range(_PLACES))
+
+
+def _sum_over_windows(xp, dy):
+    return sum(xp[_window(i)] * dy[i] for i in range(_PLACES))
+
+
+def _sent(w, dy, add):
+    dxp = np.zeros(2 * _PLACES + 1)
+    for i in range(_PLACES):
+        dxp[_window(i)] = w * dy[i] + (dxp[_window(i)] if add else 0)
+    return dxp
+
+
+_pixels = {
+    "x": np.array([1.0, 3.0, -2.0, 0.5, 2.0]),
+    "w": np.array([0.5, -1.0, 2.0]),
+    "b": np.array([0.3]),
+    "dy": np.array([0.4, -0.3, 0.7]),
+}
+
+FindLine(
+    "wrong_line_in_a_row",
+    title="Find the wrong line: a row of pixels",
+    points=2,
+    prompt="""
+    The way back through a convolution in one dimension: a row `x` of five pixels, a zero on
+    either side, a kernel `w` of three weights, and a stride of 2. `dy` comes from upstream. There
+    are three places, so `dy` has three numbers. One line is wrong.
+    """,
+    lines=(
+        Line("xp = np.pad(x, 1)", "xp", lambda x: np.pad(x, 1)),
+        Line(
+            "db = dy.sum()",
+            "db",
+            lambda dy: dy.sum(keepdims=True),
+            remark="The bias was added at every place.",
+        ),
+        Line("dw, dxp = np.zeros(3), np.zeros(7)"),
+        Line("for i in range(3):"),
+        Line(
+            "    dw += xp[2*i : 2*i + 3] * dy[i]",
+            "dw",
+            _sum_over_windows,
+            remark="Each weight met one pixel at each place, and collects from all three.",
+        ),
+        Line(
+            "    dxp[2*i : 2*i + 3] = w * dy[i]",
+            "dxp",
+            lambda w, dy: _sent(w, dy, add=False),
+            lambda w, dy: _sent(w, dy, add=True),
+        ),
+        Line(
+            "dx = dxp[1:-1]",
+            "dx",
+            lambda dxp: dxp[1:-1],
+            remark="What it cuts off belongs to the border of zeros, which needs no gradient.",
+        ),
+    ),
+    inputs=_pixels,
+    gradients={"dw": "w", "db": "b", "dx": "x"},
+    loss=_row_loss,
+    reasons=(
+        Option(
+            "The kernel has to be turned around: `w[::-1] * dy[i]`.",
+            "Seen from one pixel the weights come in reverse order. But this walk goes over the "
+            "places, and each place sends to its pixels in the order in which it read them.",
+        ),
+        Option(
+            "Windows overlap, and a later window wipes out what an earlier one has sent.",
+            "A pixel that two windows see gets a gradient from both, and they add up. It takes "
+            "`+=`.",
+            True,
+        ),
+        Option(
+            "With a stride of 2, dy has to be spread out with zeros first.",
+            "The slice begins at 2 i, so each number of dy goes where its window was. That is the "
+            "stride.",
+        ),
+        Option(
+            "It writes into the border, which must stay 0.",
+            "What arrives in the border is cut off afterwards. It does no harm there.",
+        ),
+    ),
+    hints=(
+        "Write down which of the seven entries each of the three windows covers.",
+        "Entries 2 and 4 are covered twice.",
+    ),
 )

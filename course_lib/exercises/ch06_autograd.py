@@ -17,6 +17,7 @@ from course_lib.grading import (
     by_nudging,
     exercise,
 )
+from course_lib.grading.ordering import Move, Order
 from course_lib.grading.outcomes import Odd
 from course_lib.grading.questions import Choice, Matrix, Option, Predict
 from course_lib.grading.steps import needs_of
@@ -3157,5 +3158,76 @@ Choice(
             "The derivative of a product is its other factor, as it was on the way forward. The "
             "loss does not tell.",
         ),
+    ),
+)
+
+_INCOMPLETE = "A node hands on once, so everything that comes back to it must be there by then."
+
+Order(
+    "walk_in_order",
+    title="A walk back, in order",
+    prompt="""
+    With $a = 2$ and $b = 1$, somebody computes
+
+    ```
+    p = a * b
+    q = p + a
+    s = a + b
+    r = p * s
+    y = q * r
+    ```
+
+    Now back. da stands for the gradient kept in a, and so on; dy is 1, all others start at 0. Each
+    node hands on once, by its line. Put the lines in an order that gives the right da and db. One
+    line too many is there.
+    """,
+    start={
+        **{"a": 2.0, "b": 1.0, "p": 2.0, "q": 4.0, "s": 3.0, "r": 6.0},
+        **{"dy": 1.0, "dq": 0.0, "dr": 0.0, "dp": 0.0, "ds": 0.0, "da": 0.0, "db": 0.0},
+    },
+    moves=(
+        Move(
+            "y",
+            "y hands on: dq += r * dy, dr += q * dy",
+            lambda q, r, dy, dq, dr: {"dq": dq + r * dy, "dr": dr + q * dy},
+        ),
+        Move(
+            "q",
+            "q hands on: dp += dq, da += dq",
+            lambda dq, dp, da: {"dp": dp + dq, "da": da + dq},
+            _INCOMPLETE,
+        ),
+        Move(
+            "r",
+            "r hands on: dp += s * dr, ds += p * dr",
+            lambda s, p, dr, dp, ds: {"dp": dp + s * dr, "ds": ds + p * dr},
+            _INCOMPLETE,
+        ),
+        Move(
+            "s",
+            "s hands on: da += ds, db += ds",
+            lambda ds, da, db: {"da": da + ds, "db": db + ds},
+            _INCOMPLETE,
+        ),
+        Move(
+            "p",
+            "p hands on: da += b * dp, db += a * dp",
+            lambda a, b, dp, da, db: {"da": da + b * dp, "db": db + a * dp},
+            _INCOMPLETE,
+        ),
+        Move(
+            "p once more",
+            "p hands on, once more: da += b * dp, db += a * dp",
+            lambda a, b, dp, da, db: {"da": da + b * dp, "db": db + a * dp},
+            out="p is used twice, by q and by r, but it hands on once: the sum of what came back. "
+            "With `p hands on, once more` in it, some of it is handed on twice.",
+        ),
+    ),
+    want=("da", "db"),
+    remark="Only two things matter: y comes first, and a node waits for all that were made from "
+    "it. s need not wait for q.",
+    hints=(
+        "Which nodes were made from p? All of them come before p.",
+        "The order in which they were computed, read backward, always works.",
     ),
 )

@@ -2,7 +2,8 @@
 
 Each has `name`, `title`, `points`, `prompt`, `solution` (a right raw answer) and `judge(raw)`.
 Raw answers are what a learner typed or chose, as plain JSON values: an option's letter, a text or
-number, a list of rows. Whoever grades judges the raw answer again.
+number, a list of rows. Whoever grades judges the raw answer again. Two more kinds have modules of
+their own: `ordering` and `lines`.
 """
 
 import inspect

@@ -72,6 +72,7 @@ class Card(VBox):
     """A card with a title and a result. Subclasses say in `text()` the same without a widget."""
 
     result_widget = HTML
+    own_css = ""  # rules that only this kind of card needs
 
     def __init__(self, title, body=(), below=()):
         self.heading = title
@@ -83,7 +84,7 @@ class Card(VBox):
 
     def _set_head(self, right):
         self._head.value = (
-            f'{CSS}<div class="bp-head"><span class="bp-title">'
+            f'{CSS}{self.own_css}<div class="bp-head"><span class="bp-title">'
             f"{escape(self.heading)}</span>{right}</div>"
         )
 

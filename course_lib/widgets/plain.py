@@ -13,7 +13,8 @@ END = "----- end of answers -----"
 def answer(name, raw):
     """Answers the question `name` without its card: judges `raw`, keeps it and prints the verdict.
 
-    raw: an option's letter, a number or its text, or rows of entries.
+    raw: an option's letter, a number or its text, rows of entries, letters in order, or a line and
+    a reason.
     """
     card = ask(name, raw)
     print(card.text())

@@ -17,8 +17,9 @@ IMAGES = Path(__file__).parents[2] / "images"
 def ask(name, answer=None):
     """The card of the question `name`, with the stored answer in it.
 
-    answer: a raw answer (a letter, a number or its text, rows of entries) to be judged and kept as
-    if it had been entered. Never raises: an unknown name gets a card that says so.
+    answer: a raw answer (a letter, a number or its text, rows of entries, an order, a line and a
+    reason) to be judged and kept as if it had been entered. Never raises: an unknown name gets a
+    card that says so.
     """
     item, sentence = find(name)
     if item is None:
@@ -34,6 +35,8 @@ def plain(raw):
         raw = raw.tolist()
     if isinstance(raw, (list, tuple)):
         return [plain(r) for r in raw]
+    if isinstance(raw, dict):
+        return {str(key): plain(value) for key, value in raw.items()}
     return raw if raw is None or isinstance(raw, (bool, int, float, str)) else str(raw)
 
 
@@ -391,4 +394,5 @@ def _alt(path):
     return known.get(path.name, f"Picture: {path.stem.replace('_', ' ')}")
 
 
+# By the question's `kind`; the modules of larger cards add their own.
 CARDS = {"choice": ChoiceCard, "number": NumberCard, "matrix": MatrixCard, "predict": PredictCard}

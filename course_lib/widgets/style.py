@@ -15,7 +15,7 @@ border-radius:6px;background:var(--p);color:var(--t);gap:10px;overflow:hidden}
 .bp-card .widget-html-content,.bp-card .widget-htmlmath-content{width:100%;color:var(--t);
 font-size:14px;line-height:1.55;overflow-wrap:anywhere;white-space:normal;height:auto}
 .bp-card .widget-box{overflow:visible;margin:0}
-.bp-card p{margin:0 0 8px}.bp-card p:last-child{margin:0}
+.bp-card p{margin:0 0 8px}.bp-card pre+p{margin-top:8px}.bp-card p:last-child{margin:0}
 .bp-card ul,.bp-card ol{margin:0 0 8px;padding-left:24px}
 .bp-card code,.bp-card pre{font-family:var(--jp-code-font-family,monospace);font-size:13px;
 background:var(--q);border-radius:3px;color:var(--t)}.bp-card code{padding:1px 4px}
@@ -77,4 +77,28 @@ text-align:right}
 .bp-card .bp-bar{display:inline-block;width:160px;height:10px;border:1px solid var(--t);
 border-radius:6px;overflow:hidden;margin:0 10px;vertical-align:middle}
 .bp-card .bp-bar i{display:block;height:100%;background:var(--g)}
+</style>"""
+
+# A button of a step shows an arrow or a cross; its words are there for screen readers.
+ORDER_CSS = """<style>
+.bp-card .bp-rows{gap:5px}.bp-card .bp-rows .bp-option{align-items:center}
+.bp-card .bp-step{gap:6px;align-items:center;padding:3px 4px 3px 12px;border:1px solid var(--l);
+border-radius:4px}
+.bp-card .bp-step .widget-html{flex:1;min-width:0}
+.bp-card .bp-step .jupyter-button{flex:none;width:36px;padding:3px 0;font-size:0}
+.bp-card .bp-step .jupyter-button::before{font-size:15px}
+.bp-card .bp-step .jupyter-button:disabled::before{opacity:.35}
+.bp-card .bp-up::before{content:"\u2191";content:"\u2191"/""}
+.bp-card .bp-down::before{content:"\u2193";content:"\u2193"/""}
+.bp-card .bp-away::before{content:"\u2715";content:"\u2715"/""}
+</style>"""
+
+LISTING_CSS = """<style>
+.bp-card .bp-listing{padding:8px 10px;border-radius:4px;background:var(--q)}
+.bp-card .bp-listing .jupyter-button{background:var(--p)}
+.bp-card .bp-listing .widget-html{flex:1;min-width:0}
+.bp-card .bp-listing .bp-option{align-items:center;min-height:32px}
+.bp-card .bp-listing .bp-sure{--s:var(--g)}
+.bp-card .bp-listing .bp-number{flex:none;width:60px;text-align:center}
+.bp-card .bp-listing code{white-space:pre-wrap;padding:0;background:none}
 </style>"""
