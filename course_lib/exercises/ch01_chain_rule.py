@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_lib.grading import STOCK, Call, Finding, Stock, by_nudging, exercise
+from course_lib.grading.graph_question import CompleteGraph
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 # A chain of two: (3x + 2)^2 --------------------------------------------------------------------
@@ -1504,5 +1505,23 @@ Choice(
             "Each weight is charged for what a nudge of that weight would do, and that differs "
             "from weight to weight.",
         ),
+    ),
+)
+
+CompleteGraph(
+    "fork_in_a_graph",
+    title="A fork in a graph, node by node",
+    prompt="s = a + b, then p = s · a, then L = p - b, at a = 4 and b = -1. Fill in the values on "
+    "the way forward, then the gradients on the way back. What is right goes into the picture.",
+    points=2,
+    inputs={"a": 4, "b": -1},
+    nodes=[
+        ("s", "add", "a", "b"),
+        ("p", "multiply", "s", "a"),
+        ("L", "subtract", "p", "b"),
+    ],
+    hints=(
+        "The way back starts at the output: if L is nudged, L moves by just as much.",
+        "b goes into s and into L. One of the two shares that come back is negative.",
     ),
 )

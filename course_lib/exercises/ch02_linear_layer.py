@@ -4,6 +4,7 @@ import numpy as np
 
 from course_lib.grading import Call, Finding, Script, Seed, by_nudging, exercise
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
+from course_lib.grading.shape_puzzle import ShapePuzzle
 
 SQUARE, SINGLE = "square matrices (N = D = M)", "a batch of one sample"
 NARROW, REPEATED = "a layer with one output", "values that occur more than once"
@@ -1325,5 +1326,53 @@ Choice(
             "times D "
             "products.",
         ),
+    ),
+)
+
+_rng = np.random.default_rng(5)
+_LAYER = {
+    name: _rng.integers(-3, 4, shape)
+    for name, shape in (("X", (5, 3)), ("W", (3, 2)), ("dY", (5, 2)))
+}
+
+ShapePuzzle(
+    "place_the_transpose",
+    title="dW: which product?",
+    prompt="A layer with N = 5 samples, D = 3 inputs and M = 2 outputs. Choose two factors, "
+    "turned (ᵀ) or not, so that their product is dW.",
+    points=2,
+    target="dW",
+    like="W",
+    matrices=_LAYER,
+    square={"X": [[4, -1], [1, 1]], "W": [[2, 3], [-3, 2]], "dY": [[1, -3], [3, 4]]},
+    formula=lambda m: np.einsum("nd,nm->dm", m["X"], m["dY"]),
+    entry=(0, 1),
+    reads="how input 0 met the error at output 1, added up over the samples",
+    hints=(
+        "Input d and error m belong to the same sample n. Which axis of X and which of dY is n?",
+        "A product pairs the columns of the left factor with the rows of the right one: there "
+        "the samples have to be.",
+        "In the square case: input 0 is column 0 of X, and output 1 is column 1 of dY.",
+    ),
+)
+
+ShapePuzzle(
+    "place_the_other_transpose",
+    title="dX: which product?",
+    prompt="The same layer, with N = 5, D = 3 and M = 2. Choose two factors, turned (ᵀ) or not, "
+    "so that their product is dX.",
+    points=2,
+    target="dX",
+    like="X",
+    matrices=_LAYER,
+    square={"X": [[-3, -3], [4, -1]], "W": [[3, 2], [1, 3]], "dY": [[3, 4], [-2, 4]]},
+    formula=lambda m: np.einsum("nm,dm->nd", m["dY"], m["W"]),
+    entry=(0, 1),
+    reads="what the errors of sample 0 send back to input 1, each through the weight it met",
+    hints=(
+        "The sum runs over the outputs m. Which axis of dY and which of W is m?",
+        "dX must be (5, 3): a row for each sample, so what has to stand on the left?",
+        "In the square case: the errors of sample 0 are row 0 of dY, the weights of input 1 are "
+        "row 1 of W.",
     ),
 )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_lib.grading import Call, Step, by_nudging, exercise
+from course_lib.grading.graph_question import CompleteGraph
 from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
 
 KINK = "pre-activations that are exactly 0"
@@ -1363,4 +1364,29 @@ Number(
         ("times five", 0.05, "That divides 1/4 by 5. Multiply 1/4 by itself, five times."),
     ),
     hints=("1/4 times 1/4 is 1/16. Three more.", "You may write a fraction, like 1/16."),
+)
+
+CompleteGraph(
+    "blocked_unit",
+    title="One unit open, one blocked",
+    prompt="One input, x = 2, and two hidden units: $z_1 = 3x$ and $z_2 = -2x$, each with a ReLU "
+    "behind it. The output is $y = a_1 + a_2$, the target is 8, so $e = y - 8$, and the loss is "
+    "$L = e^2$. Fill in the values on the way forward, then the gradients on the way back.",
+    points=2,
+    inputs={"x": 2},
+    nodes=[
+        ("z1", "multiply", 3, "x"),
+        ("z2", "multiply", -2, "x"),
+        ("a1", "relu", "z1"),
+        ("a2", "relu", "z2"),
+        ("y", "add", "a1", "a2"),
+        ("e", "subtract", "y", 8),
+        ("L", "square", "e"),
+    ],
+    start_given=True,
+    hints=(
+        "L = e² has the slope 2e, and e is negative here.",
+        "Both activations get the same gradient from the sum. Then comes the gate of each.",
+        "x goes into both units: add what comes back from the two.",
+    ),
 )

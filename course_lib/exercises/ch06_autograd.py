@@ -17,6 +17,7 @@ from course_lib.grading import (
     by_nudging,
     exercise,
 )
+from course_lib.grading.graph_question import CompleteGraph
 from course_lib.grading.outcomes import Odd
 from course_lib.grading.questions import Choice, Matrix, Option, Predict
 from course_lib.grading.steps import needs_of
@@ -3157,5 +3158,25 @@ Choice(
             "The derivative of a product is its other factor, as it was on the way forward. The "
             "loss does not tell.",
         ),
+    ),
+)
+
+CompleteGraph(
+    "walk_in_order",
+    title="Be the engine",
+    prompt="c = a - b, d = c², e = d · a, y = e - c, at a = 5 and b = 2. Fill in the values, "
+    "then walk back in a topological order. What is right goes into the picture.",
+    points=2,
+    inputs={"a": 5, "b": 2},
+    nodes=[
+        ("c", "subtract", "a", "b"),
+        ("d", "square", "c"),
+        ("e", "multiply", "d", "a"),
+        ("y", "subtract", "e", "c"),
+    ],
+    hints=(
+        "On the way back: y, e, d, c, and only then b and a.",
+        "c is used in d and in y. From y comes back -1, from d comes back what d has, times 2c.",
+        "a is used in c and in e. What does each send back?",
     ),
 )

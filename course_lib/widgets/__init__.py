@@ -2,8 +2,12 @@
 
 from course_lib.widgets.board import progress_board, self_test
 from course_lib.widgets.code import check, yours
+from course_lib.widgets.graph_question import CompleteGraphCard
 from course_lib.widgets.plain import answer, answers, read_answers
-from course_lib.widgets.questions import ask
+from course_lib.widgets.questions import CARDS, ask
+from course_lib.widgets.shape_puzzle import ShapePuzzleCard
+
+CARDS.update(graph=CompleteGraphCard, shapes=ShapePuzzleCard)
 
 __all__ = [
     "answer",

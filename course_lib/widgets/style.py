@@ -78,3 +78,20 @@ text-align:right}
 border-radius:6px;overflow:hidden;margin:0 10px;vertical-align:middle}
 .bp-card .bp-bar i{display:block;height:100%;background:var(--g)}
 </style>"""
+
+# What one kind of card alone needs, so that the others stay small.
+GRAPH_CSS = """<style>
+.bp-card .bp-cell.bp-on input[type=text]{border-style:dotted;border-color:var(--t)}
+.bp-card .bp-cell.bp-on::after{content:"~"}
+</style>"""
+
+PUZZLE_CSS = """<style>
+.bp-card .bp-product{gap:10px;flex-wrap:wrap;align-items:center}
+.bp-card .bp-product>.widget-label{width:auto;margin:0;font-size:14px;color:var(--t)}
+.bp-card .widget-dropdown{width:auto;margin:0;position:relative}
+.bp-card .widget-dropdown .widget-label{position:absolute;width:1px;height:1px;margin:0;
+overflow:hidden;clip-path:inset(50%)}
+.bp-card .widget-dropdown select{width:104px;flex:none;height:32px;padding:2px 8px;font-size:13px;
+border:2px solid var(--l);border-radius:4px;background-color:var(--p);color:var(--t)}
+.bp-card select:focus-visible{outline:2px solid var(--a);outline-offset:2px}
+</style>"""
