@@ -294,10 +294,8 @@ class CompleteGraph(Question):
     def _explain(self, which, name, entries, states):
         got, label = entries[which, name], self.label(which, name)
         values, gradients = self._own(entries)
-        slips = [
-            *self._slips(which, name, values, gradients),
-            *self._slips(which, name, self.values, self.gradients),
-        ]
+        # What it is computed from is right or empty: an earlier wrong entry would be told instead.
+        slips = self._slips(which, name, values, gradients)
         found = {slip.words: slip for slip in slips[::-1] if self._near(got, slip.number)}
         told = sorted(found.values(), key=slips.index)
         told = [slip for slip in told if not slip.weak][:2] or told[:1]

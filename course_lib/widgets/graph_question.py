@@ -13,7 +13,7 @@ from course_lib.widgets.card import guarded, show
 from course_lib.widgets.questions import QuestionCard, show_number
 from course_lib.widgets.style import GRAPH_CSS
 
-HEADS = (("value, forward ↓", 2), ("gradient, backward ↑", 4))
+HEADS = (("value ↓", 2), ("gradient ↑", 4))
 SAID = {"follows": "follows from a wrong number"}  # what a screen reader hears beside the ~
 
 
@@ -55,7 +55,7 @@ class CompleteGraphCard(QuestionCard):
         box = GridBox(
             [*grid, *self.cells.values()], layout=Layout(grid_template_columns="repeat(4, auto)")
         )
-        box.add_class("bp-grid")
+        box.add_class("bp-grid").add_class("bp-graph")
         return [self.picture, box]
 
     def _given(self, name, column, number):

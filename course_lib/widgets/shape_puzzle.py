@@ -2,7 +2,7 @@
 
 from html import escape
 
-from ipywidgets import HTML, Dropdown, HBox, HTMLMath, Label, Text, VBox
+from ipywidgets import HTML, Button, HBox, HTMLMath, Text, VBox
 
 from course_lib.widgets import markup
 from course_lib.widgets.card import guarded
@@ -10,18 +10,40 @@ from course_lib.widgets.questions import QuestionCard, show_number
 from course_lib.widgets.style import PUZZLE_CSS
 
 
+class Factors(HBox):
+    """A row of buttons, one for each factor, of which one is chosen.
+
+    Not a drop-down list: while that has the focus, JupyterLab takes its keys for commands.
+    """
+
+    def __init__(self, side, factors):
+        self.buttons = {}
+        for factor in factors:
+            button = Button(description=str(factor), tooltip=f"{side} factor: {factor}")
+            button.on_click(lambda _, raw=factor.raw: self.choose(raw))
+            self.buttons[factor.raw] = button
+        self.choose("")
+        super().__init__([HTML(f"{side} factor"), *self.buttons.values()])
+        self.add_class("bp-factors")
+
+    def choose(self, raw):
+        """Marks one factor as chosen; "" or what is no factor takes the mark away."""
+        self.value = raw if raw in self.buttons else ""
+        for own, button in self.buttons.items():
+            chosen = own == self.value
+            button.description = "● " * chosen + button.description.removeprefix("● ")
+            (button.add_class if chosen else button.remove_class)("bp-chosen")
+
+
 class ShapePuzzleCard(QuestionCard):
-    """Choose both factors, then compute an entry, which shows once the shapes fit."""
+    """Choose both factors, then compute an entry, which is asked for once the shapes fit."""
 
     def __init__(self, item, given=None):
         super().__init__(item, given, [self._main("Check")])
 
     def controls(self):
-        factors = [("choose", "")] + [(str(f), f.raw) for f in self.item.factors]
-        self.left = Dropdown(options=factors, description="left factor")
-        self.right = Dropdown(options=factors, description="right factor")
-        row = HBox([Label(f"{self.item.target} ="), self.left, Label("@"), self.right])
-        row.add_class("bp-product")
+        self.left = Factors("left", self.item.factors)
+        self.right = Factors("right", self.item.factors)
         tables = "".join(markup.array_table(n, a) for n, a in self.item.square.items())
         self.entry = Text(description=f"{self.item.place} =", continuous_update=False)
         self.entry.observe(self._entered, "value")
@@ -34,7 +56,7 @@ class ShapePuzzleCard(QuestionCard):
         )
         self.second.layout.display = "none"
         shapes = HTML(f'{PUZZLE_CSS}<p class="bp-note">{escape(self._shapes())}</p>')
-        return [shapes, row, self.second]
+        return [shapes, self.left, self.right, self.second]
 
     def _shapes(self):
         return ", ".join(f"{name} {array.shape}" for name, array in self.item.matrices.items())
@@ -62,10 +84,8 @@ class ShapePuzzleCard(QuestionCard):
     def put(self, raw):
         given = raw if isinstance(raw, dict) else {}
         for side in ("left", "right"):
-            field = getattr(self, side)
-            known = {factor.raw for factor in self.item.factors}
-            factor = str(given.get(side) or "").strip().replace(".T", "^T").replace("ᵀ", "^T")
-            field.value = factor if factor in known else ""
+            text = str(given.get(side) or "").strip()
+            getattr(self, side).choose(text.replace(".T", "^T").replace("ᵀ", "^T"))
         entry = given.get("entry")
         self.entry.value = "" if entry is None else show_number(entry)
 

@@ -81,17 +81,18 @@ border-radius:6px;overflow:hidden;margin:0 10px;vertical-align:middle}
 
 # What one kind of card alone needs, so that the others stay small.
 GRAPH_CSS = """<style>
-.bp-card .bp-cell.bp-on input[type=text]{border-style:dotted;border-color:var(--t)}
-.bp-card .bp-cell.bp-on::after{content:"~"}
+.bp-card .bp-graph{gap:6px 2px}.bp-card .bp-graph .widget-html-content{overflow-wrap:normal}
+.bp-card .bp-graph .bp-label{padding:0 4px}.bp-card .bp-graph .bp-cell{width:76px;justify-self:end}
+.bp-card .bp-graph .bp-cell input[type=text]{width:76px!important;
+padding:2px 20px 2px 3px!important}
+.bp-card .bp-graph .bp-cell.bp-on input[type=text]{border-style:dotted;border-color:var(--t)}
+.bp-card .bp-graph .bp-cell::after{right:6px}
+.bp-card .bp-graph .bp-cell.bp-on::after{content:"~"}
 </style>"""
 
 PUZZLE_CSS = """<style>
-.bp-card .bp-product{gap:10px;flex-wrap:wrap;align-items:center}
-.bp-card .bp-product>.widget-label{width:auto;margin:0;font-size:14px;color:var(--t)}
-.bp-card .widget-dropdown{width:auto;margin:0;position:relative}
-.bp-card .widget-dropdown .widget-label{position:absolute;width:1px;height:1px;margin:0;
-overflow:hidden;clip-path:inset(50%)}
-.bp-card .widget-dropdown select{width:104px;flex:none;height:32px;padding:2px 8px;font-size:13px;
-border:2px solid var(--l);border-radius:4px;background-color:var(--p);color:var(--t)}
-.bp-card select:focus-visible{outline:2px solid var(--a);outline-offset:2px}
+.bp-card .bp-factors{flex-flow:row wrap;gap:6px;align-items:center}
+.bp-card .bp-factors .widget-html{min-width:82px}
+.bp-card .bp-factors .jupyter-button{min-width:72px}
+.bp-card .bp-factors .bp-chosen{border:2px solid var(--a);font-weight:600}
 </style>"""
