@@ -304,6 +304,7 @@ class CompleteGraph(Question):
             clause, _, remark = slip.words.partition(". ")
             clauses.append(clause)
             remarks += [f"{remark}."] * bool(remark)
+        remarks = list(dict.fromkeys(remarks))
         readings = f"what comes out if {', or if '.join(clauses)}" if told else "not right"
         parts = [f"{label} = {_shown(got)} is {readings}.", *remarks]
         parts.append(self._way(which, name, values))
