@@ -151,10 +151,10 @@ def test_names_are_unique_and_points_in_range():
     assert all(1 <= e.points <= 5 for e in ITEMS.values())
 
 
-def test_each_chapter_has_five_to_sixteen_exercises_and_four_widgets():
+def test_each_chapter_has_five_to_twelve_exercises_and_four_widgets():
     for chapter in {e.chapter for e in ITEMS.values()}:
         own = [e for e in ITEMS.values() if e.chapter == chapter]
-        assert 5 <= len(own) <= 16, chapter
+        assert 5 <= len(own) <= 12, chapter
         assert sum(e.kind != "code" for e in own) >= 4, chapter
 
 

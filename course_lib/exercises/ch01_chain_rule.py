@@ -3,8 +3,9 @@
 import numpy as np
 
 from course_lib.grading import STOCK, Call, Finding, Stock, by_nudging, exercise
+from course_lib.grading.graph_question import CompleteGraph
 from course_lib.grading.ordering import Move, Order
-from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
+from course_lib.grading.questions import Choice, Option, Predict
 
 # A chain of two: (3x + 2)^2 --------------------------------------------------------------------
 
@@ -1394,84 +1395,6 @@ Predict(
     picture="tangent.png",
 )
 
-Number(
-    "chain_by_hand",
-    title="The chain by hand",
-    prompt="What is the derivative of $y = (3x + 2)^2$ at $x = 2$?",
-    answer=2 * (3 * 2 + 2) * 3,
-    mistakes=(
-        (
-            "inner dropped",
-            16,
-            "16 is dy/dv, the outer link. The inner link, dv/dx = 3, still has to be multiplied "
-            "in.",
-        ),
-        ("added", 19, "You added the links 16 and 3. Along a chain they multiply."),
-        (
-            "other point",
-            30,
-            "30 is the slope at x = 1, from the text above. At x = 2 the square sees another "
-            "number.",
-        ),
-        ("sum left out", 36, "You left out the + 2: the square sees 8, not 6."),
-        (
-            "outer at x",
-            12,
-            "12 = 2 * 2 * 3: the outer link was evaluated at x = 2. The square saw v = 8.",
-        ),
-        ("value", 64, "64 is y itself, the height at x = 2. How fast does it change there?"),
-    ),
-    hints=("Forward first: v = 3 * 2 + 2 = 8.", "Links: dy/dv = 2v and dv/dx = 3."),
-)
-
-
-def _graph_by_hand():
-    a, b, c = 2.0, 3.0, 4.0
-    total = a + b
-    return np.array([c, c, total])
-
-
-Matrix(
-    "graph_by_hand",
-    title="A small graph, backward",
-    prompt="$L = (a + b) \\cdot c$ with $a = 2$, $b = 3$, $c = 4$. Start from $dL/dL = 1$ and walk "
-    "back. Fill in the three gradients.",
-    answer=_graph_by_hand(),
-    columns=("dL/da", "dL/db", "dL/dc"),
-    mistakes=(
-        (
-            "multiply does not swap",
-            [5, 5, 4],
-            "You kept the factors in their places. At a product, each input's gradient is the "
-            "value of the *other* input.",
-        ),
-        (
-            "forward values",
-            [2, 3, 4],
-            "Those are the forward values. A gradient says how fast L changes when that "
-            "input is nudged.",
-        ),
-        (
-            "upstream lost at the sum",
-            [1, 1, 5],
-            "The sum hands on what it receives. What does it receive from the product?",
-        ),
-        (
-            "sum splits",
-            [2, 2, 5],
-            "A sum does not share its gradient out between its inputs: each gets all of it.",
-        ),
-        (
-            "product rule at the sum",
-            [12, 8, 5],
-            "a and b are added, so they do not multiply each other's gradient.",
-        ),
-    ),
-    hints=(
-        "First the product: its inputs are s = a + b = 5 and c = 4.",
-        "Multiply swaps: dL/ds is 4 and dL/dc is 5. Add hands on.",
-    ),
-)
 
 Choice(
     "what_backpropagation_gives",
@@ -1551,5 +1474,23 @@ Order(
     hints=(
         "Ask of each line: which names stand on its right? They must be there before it runs.",
         "The loop of this chapter: forward, loss, backward, update. Then the new loss.",
+    ),
+)
+
+CompleteGraph(
+    "fork_in_a_graph",
+    title="A fork in a graph, node by node",
+    prompt="s = a + b, then p = s · a, then L = p - b, at a = 4 and b = -1. Fill in the values on "
+    "the way forward, then the gradients on the way back. What is right goes into the picture.",
+    points=2,
+    inputs={"a": 4, "b": -1},
+    nodes=[
+        ("s", "add", "a", "b"),
+        ("p", "multiply", "s", "a"),
+        ("L", "subtract", "p", "b"),
+    ],
+    hints=(
+        "The way back starts at the output: if L is nudged, L moves by just as much.",
+        "b goes into s and into L. One of the two shares that come back is negative.",
     ),
 )

@@ -3,7 +3,8 @@
 import numpy as np
 
 from course_lib.grading import Call, Finding, Script, Seed, by_nudging, exercise
-from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
+from course_lib.grading.questions import Choice, Matrix, Option, Predict
+from course_lib.grading.shape_puzzle import ShapePuzzle
 
 SQUARE, SINGLE = "square matrices (N = D = M)", "a batch of one sample"
 NARROW, REPEATED = "a layer with one output", "values that occur more than once"
@@ -1227,22 +1228,6 @@ def _products_that_fit():
     return sum((p @ q).shape == (n, n) for a, b in pairs for p, q in ((a, b), (b, a)))
 
 
-Number(
-    "shapes_that_fit",
-    title="Do shapes find the mistake?",
-    prompt="A square layer with $N = D = M = 5$. Take `dY` or `dY.T` and `W` or `W.T`, in either "
-    "order, and multiply the two. How many of these products have the shape of `X`?",
-    count=True,
-    answer=_products_that_fit(),
-    mistakes=(
-        ("one", 1, "One of them is *right*, but how many have the right *shape*?"),
-        ("two", 2, "Count again: every factor is 5 by 5, whichever way it lies."),
-        ("four", 4, "Four ways to transpose, and each pair can stand in two orders."),
-    ),
-    hints=("Two choices for dY, two for W, two orders.",),
-)
-
-
 def _ones_hide():
     X, ones = np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 2))
     forgetful, right = X.T @ np.ones_like(ones), X.T @ ones
@@ -1301,29 +1286,50 @@ Choice(
     ),
 )
 
-Choice(
-    "column_convention",
-    title="The other convention",
-    prompt=r"Many books write one sample as a column: $y = W x + b$ with $W$ of shape $(M, D)$. "
-    r"What is "
-    r"$dW$ there, for an upstream gradient $dy$, a column of $M$ numbers?",
-    options=(
-        Option(
-            r"$dy \, x^T$",
-            "Right: (M, 1) times (1, D) is (M, D), the shape of that W. It is our X^T dY, "
-            "transposed.",
-            True,
-        ),
-        Option(
-            r"$x \, dy^T$",
-            "That has shape (D, M): right in the row convention, but here W is (M, D).",
-        ),
-        Option(r"$W^T dy$", "That is dx, the gradient of the input: it has D entries."),
-        Option(
-            r"$dy \cdot x$, entry by entry",
-            "dy has M entries and x has D; every output meets every input, so there are M "
-            "times D "
-            "products.",
-        ),
+_rng = np.random.default_rng(5)
+_LAYER = {
+    name: _rng.integers(-3, 4, shape)
+    for name, shape in (("X", (5, 3)), ("W", (3, 2)), ("dY", (5, 2)))
+}
+
+ShapePuzzle(
+    "place_the_transpose",
+    title="dW: which product?",
+    prompt="A layer with N = 5 samples, D = 3 inputs and M = 2 outputs. Choose two factors, "
+    "turned (ᵀ) or not, so that their product is dW.",
+    points=2,
+    target="dW",
+    like="W",
+    matrices=_LAYER,
+    square={"X": [[1, 2], [4, -4]], "W": [[3, -4], [-3, 2]], "dY": [[-2, 3], [1, 4]]},
+    formula=lambda m: np.einsum("nd,nm->dm", m["X"], m["dY"]),
+    entry=(0, 1),
+    reads="how input 0 met the error at output 1, added up over the samples",
+    hints=(
+        "Input d and error m belong to the same sample n. Which axis of X and which of dY is n?",
+        "A product pairs the columns of the left factor with the rows of the right one: there "
+        "the samples have to be.",
+        "In the square case: input 0 is column 0 of X, and output 1 is column 1 of dY.",
+    ),
+)
+
+ShapePuzzle(
+    "place_the_other_transpose",
+    title="dX: which product?",
+    prompt="The same layer, with N = 5, D = 3 and M = 2. Choose two factors, turned (ᵀ) or not, "
+    "so that their product is dX.",
+    points=2,
+    target="dX",
+    like="X",
+    matrices=_LAYER,
+    square={"X": [[3, 2], [3, 3]], "W": [[1, 4], [3, 4]], "dY": [[3, -2], [-4, -3]]},
+    formula=lambda m: np.einsum("nm,dm->nd", m["dY"], m["W"]),
+    entry=(0, 1),
+    reads="what the errors of sample 0 send back to input 1, each through the weight it met",
+    hints=(
+        "The sum runs over the outputs m. Which axis of dY and which of W is m?",
+        "dX must be (5, 3): a row for each sample, so what has to stand on the left?",
+        "In the square case: the errors of sample 0 are row 0 of dY, the weights of input 1 are "
+        "row 1 of W.",
     ),
 )

@@ -4,7 +4,7 @@ import numpy as np
 
 from course_lib.grading import Call, Step, by_nudging, exercise
 from course_lib.grading.lines import FindLine, Line
-from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
+from course_lib.grading.questions import Choice, Matrix, Option, Predict
 
 KINK = "pre-activations that are exactly 0"
 SQUARE, SINGLE = "arrays that are square", "a batch of one sample"
@@ -1349,21 +1349,6 @@ Predict(
         ),
     ),
     reveal=_hidden_units_alike,
-)
-
-Number(
-    "five_sigmoids",
-    title="Five sigmoids",
-    prompt="The slope of a sigmoid is at most 1/4. A gradient comes back through 5 sigmoids in a "
-    "row. Leave the weights aside: by what factor, **at most**, is it multiplied?",
-    answer=0.25**5,
-    tolerance=3e-5,
-    mistakes=(
-        ("added", 5 / 4, "Links of a chain multiply. You added them."),
-        ("once", 0.25, "That is one sigmoid. The links multiply, and there are five."),
-        ("times five", 0.05, "That divides 1/4 by 5. Multiply 1/4 by itself, five times."),
-    ),
-    hints=("1/4 times 1/4 is 1/16. Three more.", "You may write a fraction, like 1/16."),
 )
 
 

@@ -10,7 +10,7 @@ from course_lib.grading import Call, Finding, Seed, Step, by_nudging, exercise
 from course_lib.grading.lines import FindLine, Line
 from course_lib.grading.ordering import Move, Order
 from course_lib.grading.outcomes import Odd
-from course_lib.grading.questions import Choice, Matrix, Number, Option, Predict
+from course_lib.grading.questions import Choice, Matrix, Option, Predict
 
 LARGE = "logits as large as 1000"
 SQUARE, SINGLE = "as many classes as samples", "a batch of one sample"
@@ -2094,23 +2094,6 @@ Matrix(
     hints=("Subtract 1 in one place.", "What does the row add up to? It must be 0."),
 )
 
-Number(
-    "loss_before_training",
-    title="The loss before training",
-    prompt="A network for 100 classes has random weights so small that all its scores are near 0. "
-    "About how large is its cross-entropy? (Two decimals will do.)",
-    answer=np.log(100),
-    tolerance=0.01,
-    mistakes=(
-        ("ten classes", np.log(10), "That is ln 10, for ten classes. Here are 100."),
-        ("probability", 0.01, "That is the probability of each class. How surprising is it?"),
-        ("base 10", 2.0, "That is the logarithm to base 10. The loss uses the natural one."),
-        ("base 2", np.log2(100), "That is in bits. The loss uses the natural logarithm."),
-        ("sign", -np.log(100), "A logarithm of a number below 1 is negative; the loss is -ln p."),
-    ),
-    hints=("Every class gets the probability 1/100.",),
-)
-
 
 def _shift():
     z = np.array([[2.0, 1.0, -1.0]])
@@ -2134,26 +2117,6 @@ Predict(
         ("one", 1, "Not even one: write the first probability out. Which factor cancels?"),
     ),
     reveal=_shift,
-)
-
-Number(
-    "numbers_in_the_gradient",
-    title="How many derivatives?",
-    prompt="A network 784-512-10. For one batch, how many numbers are in dW1, db1, dW2 and db2 "
-    "together?",
-    count=True,
-    answer=784 * 512 + 512 + 512 * 10 + 10,
-    mistakes=(
-        ("no biases", 784 * 512 + 512 * 10, "The biases are missing: 512 and 10 of them."),
-        ("smaller network", 784 * 128 + 128 + 1280 + 10, "That is for 784-128-10."),
-        (
-            "times the batch",
-            64 * (784 * 512 + 512 + 512 * 10 + 10),
-            "You multiplied by the batch. The gradients add up over it; they do not grow with it.",
-        ),
-        ("one product", 784 * 512 * 10, "The two matrices stand side by side: add their sizes."),
-    ),
-    hints=("784 times 512 for W1, 512 for b1, and then the second layer.",),
 )
 
 Choice(

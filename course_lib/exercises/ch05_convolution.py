@@ -2968,41 +2968,6 @@ Predict(
     reveal=_left_over,
 )
 
-Number(
-    "parameters_of_a_layer",
-    title="What does a layer own?",
-    prompt="A convolution takes maps of 13 x 13 with 32 channels and makes maps with 64 channels, "
-    "with kernels of 3 x 3. How many parameters has it?",
-    count=True,
-    answer=3 * 3 * 32 * 64 + 64,
-    mistakes=(
-        ("no biases", 3 * 3 * 32 * 64, "The biases are missing, one for each kernel."),
-        ("one channel", 3 * 3 * 64 + 64, "Each kernel has 32 channels, as its input has."),
-        (
-            "one channel, no biases",
-            3 * 3 * 64,
-            "Each kernel has 32 channels, as its input has. And each has a bias.",
-        ),
-        ("one kernel", 3 * 3 * 32 + 1, "That is one kernel with its bias. There are 64."),
-        (
-            "places",
-            (3 * 3 * 32 * 64 + 64) * 121,
-            "The same weights are used at all 121 places. They are not counted again.",
-        ),
-        (
-            "fully connected",
-            13 * 13 * 32 * 64 + 64,
-            "That would be a linear layer with 64 outputs. A kernel sees 3 x 3 pixels.",
-        ),
-        (
-            "a bias for each input channel",
-            3 * 3 * 32 * 64 + 32,
-            "There is one bias for each output channel, 64 of them.",
-        ),
-    ),
-    hints=("W is (3, 3, 32, 64), b is (64,).",),
-)
-
 _PLACES = 3  # of a kernel of 3 on 5 pixels and a border of 1, two pixels at a time
 
 

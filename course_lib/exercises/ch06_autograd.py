@@ -17,9 +17,10 @@ from course_lib.grading import (
     by_nudging,
     exercise,
 )
+from course_lib.grading.graph_question import CompleteGraph
 from course_lib.grading.ordering import Move, Order
 from course_lib.grading.outcomes import Odd
-from course_lib.grading.questions import Choice, Matrix, Option, Predict
+from course_lib.grading.questions import Choice, Option, Predict
 from course_lib.grading.steps import needs_of
 
 # An order for the walk back -----------------------------------------------------------------------
@@ -2919,103 +2920,21 @@ def _(f, x, v):
 # Questions ----------------------------------------------------------------------------------------
 
 
-def _mistaken(id):
-    """The class of a catalogued mistake."""
-    return next(m.attempt for m in Value.misconceptions if m.id == id)
-
-
-def _on_the_graph(kind):
-    """The gradients in d, c, b and a of the graph in the question."""
-    a, b = kind(2.0), kind(3.0)
-    c = a * b
-    d = c + a
-    y = d * c
-    y.backward()
-    return [d.grad, c.grad, b.grad, a.grad]
-
-
-_gradients = np.array(_on_the_graph(_Right))
-
-Matrix(
-    "graph_by_numbers",
-    title="Back through a small graph",
-    prompt="c = a * b, d = c + a, y = d * c, at a = 2 and b = 3. So c = 6, d = 8, y = 48. What are "
-    "the gradients of y in d, c, b and a? Fill them in one after the other.",
-    answer=_gradients,
-    columns=("d", "c", "b", "a"),
-    mistakes=(
-        (
-            "overwritten",
-            np.array(_on_the_graph(_mistaken("overwritten"))),
-            "Of what comes back to c and to a, you kept only the part that arrived last. c is used "
-            "in d and in y, a in c and in d: add.",
-        ),
-        (
-            "c from y alone",
-            np.array([6, 8, 16, 30]),
-            "c is used twice: in y = d * c, and in d = c + a. You have the first part only, and "
-            "sent it on to b and a.",
-        ),
-        (
-            "c from d alone",
-            np.array([6, 6, 12, 24]),
-            "c is used twice: in d = c + a, and in y = d * c. You have the first part only, and "
-            "sent it on to b and a.",
-        ),
-        (
-            "a from c alone",
-            np.array([6, 14, 28, 42]),
-            "a is used twice: in c = a * b, and in d = c + a. The second part is missing.",
-        ),
-        (
-            "a from d alone",
-            np.array([6, 14, 28, 6]),
-            "a is used twice: in d = c + a, and in c = a * b. The second part is missing.",
-        ),
-        (
-            "c sends too early",
-            np.array([6, 14, 16, 30]),
-            "The gradient of c is right, but c sent on to a and b what it had from y alone, before "
-            "the part from d had arrived.",
-        ),
-        (
-            "products exchanged",
-            np.array(_on_the_graph(_mistaken("product: own data"))),
-            "In a product each factor gets the other one, times what comes back: in c = a * b, b "
-            "gets a.",
-        ),
-        (
-            "upstream missing",
-            np.array(_on_the_graph(_mistaken("upstream missing"))),
-            "Local derivatives alone: each has to be multiplied with what came back to the node.",
-        ),
-        (
-            "values",
-            np.array([8, 6, 3, 2]),
-            "These are the values. How fast does y move with each?",
-        ),
-        (
-            "y: factors exchanged",
-            np.array([8, 14, 28, 50]),
-            "In y = d * c each factor gets the other one: if d moves by 0.001, y moves by c times "
-            "that.",
-        ),
-        (
-            "one way each",
-            np.array([6, 8, 16, 24]),
-            "c is used twice: in y = d * c, and in d = c + a; a is used in d and in c. You took "
-            "one way back for each.",
-        ),
-        (
-            "from the leaves",
-            _gradients[::-1],
-            "The right numbers, in the order a, b, c, d. The fields begin with d.",
-        ),
-    ),
+CompleteGraph(
+    "graph_node_by_node",
+    title="Back through a small graph, node by node",
+    prompt="c = a · b, d = c + a, y = d · c, at a = 2 and b = 3. Fill in the values, then the "
+    "gradients of y, from y back to a. What is right goes into the picture.",
+    points=2,
+    inputs={"a": 2, "b": 3},
+    nodes=[
+        ("c", "multiply", "a", "b"),
+        ("d", "add", "c", "a"),
+        ("y", "multiply", "d", "c"),
+    ],
     hints=(
-        "y = d * c: what comes back to d is c, and to c, by this way, d.",
-        "c gets d = 8 from y, and from d = c + a once more what came back to d.",
-        "Only when c is complete, go on to b and a.",
+        "On the way back: y, d, c, and only then b and a.",
+        "c is used in d and in y, a in c and in d. What comes back from the two uses adds.",
     ),
 )
 
@@ -3123,40 +3042,6 @@ Choice(
             "g for both: the local derivative of a sum is 1.",
             "For each copy it is. But x and b have other shapes than g; their copies' gradients "
             "have to be added up.",
-        ),
-    ),
-)
-
-Choice(
-    "what_a_node_keeps",
-    title="What has a node to keep?",
-    prompt="A graph keeps something of every operation until the walk back. What has to be kept?",
-    options=(
-        Option(
-            "Its output, always.",
-            "exp and tanh need only their output. A product needs its two factors; its output is "
-            "of no use to it.",
-        ),
-        Option(
-            "Its inputs, always.",
-            "A product needs them. A sum over an axis needs no number at all, only the shape; for "
-            "ReLU a mask of true and false is enough.",
-        ),
-        Option(
-            "Its whole Jacobian, one derivative for each pair of output and input entries.",
-            "For a layer from 1,000 numbers to 1,000 these would be a million for each sample. A "
-            "vjp multiplies with the Jacobian without ever building it.",
-        ),
-        Option(
-            "What its own backward needs: an input, the output, a mask, or a shape only.",
-            "Right. A product keeps both factors, exp its output, ReLU a mask, a sum the shape. "
-            "That is where the memory goes in training.",
-            True,
-        ),
-        Option(
-            "Nothing: the walk back computes everything from the loss.",
-            "The derivative of a product is its other factor, as it was on the way forward. The "
-            "loss does not tell.",
         ),
     ),
 )

@@ -1,10 +1,15 @@
 """Cards in the notebook: exercises that are checked, questions, progress, the self-test."""
 
-from course_lib.widgets import lines, ordering  # noqa: F401  they add their cards
 from course_lib.widgets.board import progress_board, self_test
 from course_lib.widgets.code import check, yours
+from course_lib.widgets.graph_question import CompleteGraphCard
+from course_lib.widgets.lines import LineCard
+from course_lib.widgets.ordering import OrderCard
 from course_lib.widgets.plain import answer, answers, read_answers
-from course_lib.widgets.questions import ask
+from course_lib.widgets.questions import CARDS, ask
+from course_lib.widgets.shape_puzzle import ShapePuzzleCard
+
+CARDS.update(graph=CompleteGraphCard, line=LineCard, order=OrderCard, shapes=ShapePuzzleCard)
 
 __all__ = [
     "answer",

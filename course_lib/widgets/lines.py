@@ -5,7 +5,7 @@ from html import escape
 from ipywidgets import HTML, Button, HBox, VBox
 
 from course_lib.widgets.card import STATES, guarded
-from course_lib.widgets.questions import CARDS, Options, QuestionCard
+from course_lib.widgets.questions import Options, QuestionCard
 from course_lib.widgets.style import LISTING_CSS
 
 
@@ -107,6 +107,3 @@ class LineCard(QuestionCard):
     def solution(self):
         reason = next(r for r in self.item.reasons if r.right)
         return f"Line {self.item.wrong}.\n{self.item.solution['why']}) {reason.text}"
-
-
-CARDS["line"] = LineCard

@@ -5,7 +5,7 @@ from html import escape
 from ipywidgets import HTML, Button, HBox, VBox
 
 from course_lib.widgets.card import guarded, show
-from course_lib.widgets.questions import CARDS, QuestionCard
+from course_lib.widgets.questions import QuestionCard
 from course_lib.widgets.style import ORDER_CSS
 
 
@@ -142,6 +142,3 @@ class OrderCard(QuestionCard):
                 zip(self.item.solution, self.item.right, strict=True), start=1
             )
         )
-
-
-CARDS["order"] = OrderCard

@@ -165,7 +165,8 @@ def _options_text(item):
     )
 
 
-def _show_number(raw):
+def show_number(raw):
+    """A raw entry as it stands in a field."""
     return f"{raw:g}" if isinstance(raw, float) and float(f"{raw:g}") == raw else str(raw)
 
 
@@ -201,10 +202,10 @@ class NumberCard(QuestionCard):
                 self._set_result("Type a number first.")
 
     def put(self, raw):
-        self.field.value = _show_number(raw)
+        self.field.value = show_number(raw)
 
     def solution(self):
-        return _show_number(self.item.solution)
+        return show_number(self.item.solution)
 
 
 class MatrixCard(QuestionCard):
@@ -272,7 +273,7 @@ class MatrixCard(QuestionCard):
     def put(self, raw):
         for cells, texts in zip(self.cells, self._rows(raw), strict=True):
             for cell, text in zip(cells, texts, strict=True):
-                cell.value = "" if text is None else _show_number(text)
+                cell.value = "" if text is None else show_number(text)
 
     def _rows(self, raw):
         n, m = self.item.shape
@@ -294,7 +295,7 @@ class MatrixCard(QuestionCard):
                 cell.description = place if state == "empty" else f"{place}: {state}"
 
     def solution(self):
-        return "\n".join("  ".join(_show_number(v) for v in row) for row in self.item.solution)
+        return "\n".join("  ".join(show_number(v) for v in row) for row in self.item.solution)
 
 
 class PredictCard(QuestionCard):
@@ -341,7 +342,7 @@ class PredictCard(QuestionCard):
 
     def put(self, raw):
         if not self.item.options:
-            self.field.value = _show_number(raw)
+            self.field.value = show_number(raw)
 
     def judge(self, raw):
         super().judge(raw)
@@ -394,5 +395,5 @@ def _alt(path):
     return known.get(path.name, f"Picture: {path.stem.replace('_', ' ')}")
 
 
-# By the question's `kind`; the modules of larger cards add their own.
+# By the question's `kind`; the package's __init__ adds those with a module of their own.
 CARDS = {"choice": ChoiceCard, "number": NumberCard, "matrix": MatrixCard, "predict": PredictCard}

@@ -102,3 +102,21 @@ LISTING_CSS = """<style>
 .bp-card .bp-listing .bp-number{flex:none;width:60px;text-align:center}
 .bp-card .bp-listing code{white-space:pre-wrap;padding:0;background:none}
 </style>"""
+
+# What one kind of card alone needs, so that the others stay small.
+GRAPH_CSS = """<style>
+.bp-card .bp-graph{gap:6px 2px}.bp-card .bp-graph .widget-html-content{overflow-wrap:normal}
+.bp-card .bp-graph .bp-label{padding:0 4px}.bp-card .bp-graph .bp-cell{width:76px;justify-self:end}
+.bp-card .bp-graph .bp-cell input[type=text]{width:76px!important;
+padding:2px 20px 2px 3px!important}
+.bp-card .bp-graph .bp-cell.bp-on input[type=text]{border-style:dotted;border-color:var(--t)}
+.bp-card .bp-graph .bp-cell::after{right:6px}
+.bp-card .bp-graph .bp-cell.bp-on::after{content:"~"}
+</style>"""
+
+PUZZLE_CSS = """<style>
+.bp-card .bp-factors{flex-flow:row wrap;gap:6px;align-items:center}
+.bp-card .bp-factors .widget-html{min-width:82px}
+.bp-card .bp-factors .jupyter-button{min-width:72px}
+.bp-card .bp-factors .bp-chosen{border:2px solid var(--a);font-weight:600}
+</style>"""
