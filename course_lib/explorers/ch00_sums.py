@@ -35,10 +35,10 @@ def sums(axis, keepdims, entry):
 class SumsPicture(Moving):
     """A with the entries that are added, the result where it belongs, and the sum."""
 
-    LEFT, TOP, CELL = 0.75, 1.85, (0.55, 0.36)
+    LEFT, TOP, CELL = 0.75, 1.95, (0.55, 0.36)
 
     def draw(self, scene):
-        self.figure, axes = inch_canvas(MAX_WIDTH, 2.3)
+        self.figure, axes = inch_canvas(MAX_WIDTH, 2.42)
         self.right = self.LEFT + 4 * self.CELL[0] + 0.4
         self.array = Table(self, axes, A.shape, self.LEFT, self.TOP, self.CELL)
         self.array.indices()
@@ -47,7 +47,7 @@ class SumsPicture(Moving):
         self.code, self.shape, self.sum = self.moves(
             axes.text(self.right, self.TOP + 0.28, "", size=LARGE, weight="bold"),
             axes.text(self.right, self.TOP + 0.08, "", size=LARGE),
-            axes.text(self.right, self.TOP - 4 * self.CELL[1], "", color=COLORS["value"]),
+            axes.text(0, self.TOP - 4 * self.CELL[1], "", color=COLORS["value"]),
         )
 
     def update(self, s):
@@ -66,6 +66,7 @@ class SumsPicture(Moving):
         self.result.show(s.result, {place: "marked"})
         self.code.set_text(s.code)
         self.shape.set_text(f"shape {s.result.shape}")
+        self.sum.set_x(self.right if s.axis == 0 else self.LEFT)  # beside or below A
         self.sum.set_text(f"{' + '.join(map(str, s.added))} = {s.total}")
 
     def say(self, s):
@@ -100,9 +101,10 @@ Explorer(
     "with `keepdims`?** Say the shape before you change a control. You can also click on an entry.",
     answer="`axis=0` adds down the rows and leaves one number per column: shape `(4,)`, or "
     "`(1, 4)` with `keepdims=True`. `axis=1` leaves one number per row: `(3,)`, or `(3, 1)`. The "
-    "axis that you name is the one that is used up. With `keepdims` it stays behind with size 1, so the "
-    "sums of the rows still stand beside their rows: `A / A.sum(axis=1, keepdims=True)` divides "
-    "each row by its own sum. Without `keepdims` NumPy refuses: `(3, 4)` and `(3,)` do not fit.",
+    "axis that you name is the one that is used up. With `keepdims` it stays behind with size 1, "
+    "so the sums of the rows still stand beside their rows: `A / A.sum(axis=1, keepdims=True)` "
+    "divides each row by its own sum. Without `keepdims` NumPy refuses: `(3, 4)` and `(3,)` do not "
+    "fit.",
     controls={
         "axis": Choose("axis", {"0": 0, "1": 1, "None (all)": None}, 1),
         "keepdims": Switch("keepdims"),

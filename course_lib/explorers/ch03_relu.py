@@ -45,12 +45,12 @@ class GatePicture(Moving):
     """Forward along the top, backward along the bottom, and the mask that both go through."""
 
     CELL = (0.56, 0.26)
-    LEFTS, MIDDLES = (0.35, 2.75, 5.1), (3.1, 1.35)
+    LEFTS, TOPS = (0.35, 2.75, 5.1), (3.14, 1.4)
 
     def draw(self, scene):
-        self.figure, axes = inch_canvas(MAX_WIDTH, 3.5)
+        self.figure, axes = inch_canvas(MAX_WIDTH, 3.55)
         left, centre, right = self.LEFTS
-        above, below = self.MIDDLES
+        above, below = self.TOPS
         places = {
             "z": (left, above, "z"), "a": (right, above, "a = ReLU(z)"),
             "mask": (centre, (above + below) / 2, "mask: z > 0"),
@@ -85,13 +85,13 @@ class GatePicture(Moving):
     def say(self, s):
         r, c = s.place
         opened = bool(s.mask[r, c])
-        what = "is exactly 0, which counts as closed" if s.z[r, c] == 0 else (
-            "is positive: open" if opened else "is negative: closed"
+        what = ", and 0 counts as closed" if s.z[r, c] == 0 else (
+            " is positive: open" if opened else " is negative: closed"
         )  # fmt: skip
         return (
             f"With {number(s.shift)} added to every bias, {s.mask.sum()} of {s.mask.size} gates "
-            f"are open, {s.mask[:, c].sum()} of them in unit {c}. Sample {r}, unit {c}: "
-            f"z = {number(s.z[r, c])} {what}. Forward a = {number(s.a[r, c])}; of the "
+            f"are open, {s.mask[:, c].sum()} of them in unit {c}. In sample {r}, unit {c}, "
+            f"z = {number(s.z[r, c])}{what}. Forward a = {number(s.a[r, c])}; of the "
             f"{number(s.dA[r, c])} that comes back, {number(s.dz[r, c])} goes on. Column {c} of dz "
             f"adds up to {number(s.dz[:, c].sum())}, the gradient of its bias."
         )
