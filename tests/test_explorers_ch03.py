@@ -84,6 +84,13 @@ def test_gate_words():
     assert f"{np.sum(Z + 1 > 0)} of 15 gates" in said
 
 
+def test_gate_draws_its_numbers():
+    scenes = [of(GATE, shift=shift) for shift in (-3.0, -2.5)]  # all gates closed: looks alike
+    np.testing.assert_array_equal(scenes[0].mask, scenes[1].mask)
+    picture = GATE.picture(scenes[0])
+    assert picture.frame(scenes[0]) != picture.frame(scenes[1])
+
+
 def test_gate_follows_the_entry_that_is_clicked():
     picture = GATE.picture(of(GATE))
     for table in picture.tables.values():
@@ -158,6 +165,19 @@ def test_dead_units_answer_is_true():
             assert np.all(s.db[s.inactive] < 0)
 
 
+def test_dead_units_are_drawn_where_they_are():
+    picture = DEAD.picture(of(DEAD))
+    s = of(DEAD, slope=0.01, push=2.0, step=60)
+    picture.frame(s)
+    drawn = [np.transpose(a.get_data()) for a in (picture.living, picture.silent)]
+    assert [len(points) for points in drawn] == [UNITS - s.counts[-1], s.counts[-1]]
+    w, b = np.concatenate(drawn).T
+    np.testing.assert_array_equal(np.sort(w), np.sort(s.w))
+    assert np.all(b[: len(drawn[0])] > -2 * np.abs(w[: len(drawn[0])]))  # above the wedge
+    np.testing.assert_array_equal(picture.line.get_data(), [np.arange(61), s.counts])
+    np.testing.assert_array_equal(picture.end.get_data(), [[60], [s.counts[-1]]])
+
+
 def test_dead_units_words():
     said = words(DEAD, slope=0.1, push=3.0, step=30)
     s = of(DEAD, slope=0.1, push=3.0, step=30)
@@ -198,6 +218,9 @@ def test_four_activations_answer_is_true():
 
     assert first_under("sigmoid") == pytest.approx(4.6)
     assert first_under("tanh") == pytest.approx(3)
+    for name in ("sigmoid", "tanh"):  # 0 is the best place for both
+        slopes = {z: of(FOUR, z=z).slopes[name] for z in FOUR.controls["z"].values}
+        assert max(slopes, key=slopes.get) == 0
     ten = {z: {k: v[-1] for k, v in of(FOUR, z=z, depth=10).products.items()} for z in (-1, 0, 2)}
     assert ten[0]["sigmoid"] == pytest.approx(0.25**10)
     assert ten[0]["sigmoid"] == pytest.approx(1e-6, rel=0.05)
