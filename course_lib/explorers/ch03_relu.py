@@ -230,8 +230,8 @@ Explorer(
     "0, so no point moves again. With 0.01 it is 6, with 0.1 all 40: a leak leaves every unit "
     "some gradient, and how much decides how long the way out takes. Without a push 6 of the "
     "40 plain ReLU units are dead from the start, for the whole run. The leak is no guarantee: "
-    "it sends a unit where its error wants it. Here that is back, for the teacher's output is "
-    "positive and a closed unit gives too little. With slope 0.01 and no push, 8 are inactive at "
+    "it sends a unit where its error wants it. Here that is back, for the teacher gives 0 or more "
+    "and a closed unit 0 or less: too little. With slope 0.01 and no push, 8 are inactive at "
     "step 100, two more than at the start.",
     controls={
         "step": Steps("step", range(0, STEPS + 1, 5), 0, str, play=True),
@@ -271,8 +271,8 @@ class FourPicture(Moving):
     """Each activation with its slope; below, the product of equal slopes by how many there are."""
 
     def draw(self, scene):
-        self.figure = Figure(figsize=(MAX_WIDTH, 4.2), layout="constrained")
-        upper, lower = self.figure.subfigures(2, 1, height_ratios=(1.1, 1))
+        self.figure = Figure(figsize=(MAX_WIDTH, 4.4), layout="constrained")
+        upper, lower = self.figure.subfigures(2, 1, height_ratios=(1.25, 1))
         panels = dict(zip(ACTIVATIONS, upper.subplots(1, 4, sharey=True), strict=True))
         depth = lower.subplots()
         z = np.linspace(-6, 6, 241)
@@ -286,7 +286,9 @@ class FourPicture(Moving):
             axes.axhline(0, color=COLORS["line"], lw=0.8)
             axes.plot(z, y, color=COLORS["value"], label="value")
             axes.plot(z, slope, color=COLORS["gradient"], ls="--", label="slope")
-            axes.set(xlim=(-6, 6), ylim=(-1.3, 2.6), xticks=[-6, 0, 6], yticks=[-1, 0, 1, 2])
+            axes.set(
+                xlabel="z", xlim=(-6, 6), ylim=(-1.3, 2.6), xticks=[-6, 0, 6], yticks=[-1, 0, 1, 2]
+            )
             axes.set_title(name, pad=17, weight="bold")
             self.heads[name] = self.moves(
                 axes.text(0.5, 1.03, "", transform=axes.transAxes, ha="center", size=SMALL)
@@ -298,7 +300,7 @@ class FourPicture(Moving):
             self.value_dots[name], self.slope_dots[name] = self.moves(dot, slope_dot)
             (fall,) = depth.plot([], [], marker="o", ms=3, label=name, **look)
             self.falls[name] = self.moves(fall)
-        panels["sigmoid"].legend(loc="upper left", borderaxespad=0.1, handlelength=1.6)
+        upper.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         depth.set(xlabel="how many in a row", xlim=(-0.5, DEEPEST + 0.5), xticks=range(0, 21, 5),
                   yscale="log", ylim=(FLOOR / 3, 8), ylabel="product of slopes")  # fmt: skip
         depth.set_yticks([1, 1e-3, 1e-6, 1e-9, 1e-12], ["1", "10⁻³", "10⁻⁶", "10⁻⁹", "10⁻¹²"])
