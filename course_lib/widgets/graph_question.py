@@ -11,6 +11,7 @@ from course_lib.grading.graph_question import PASSES
 from course_lib.grading.operations import OPERATIONS
 from course_lib.widgets.card import guarded, show
 from course_lib.widgets.questions import QuestionCard, show_number
+from course_lib.widgets.style import GRAPH_CSS
 
 HEADS = (("value ↓", 2), ("gradient ↑", 4))
 SAID = {"follows": "follows from a wrong number"}  # what a screen reader hears beside the ~

@@ -7,6 +7,7 @@ from ipywidgets import HTML, Button, HBox, HTMLMath, Text, VBox
 from course_lib.widgets import markup
 from course_lib.widgets.card import guarded
 from course_lib.widgets.questions import QuestionCard, show_number
+from course_lib.widgets.style import PUZZLE_CSS
 
 
 class Factors(HBox):
