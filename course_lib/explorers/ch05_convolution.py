@@ -22,6 +22,7 @@ from course_lib.viz.style import (
     MAX_WIDTH,
     NORMAL,
     SMALL,
+    count,
     inch_canvas,
     number,
     shown,
@@ -132,10 +133,12 @@ class Board(Moving):
     def zero_marks(self):
         """What all zeros are drawn with, in one stroke. As texts they take most of the time."""
         path = TextPath((0, 0), "0", size=SMALL, prop=FontProperties(family=FONT))
-        middle, height = path.get_extents().get_points().mean(axis=0), path.get_extents().height
-        path = Path(path.vertices - middle, path.codes)
-        (zeros,) = self.axes.plot([], [], ls="", marker=path, ms=height, mew=0, zorder=4,
-                                  color=COLORS["ink"])  # fmt: skip
+        middle = path.get_extents().get_points().mean(axis=0)
+        vertices = path.vertices - middle + (0, 1)  # texts sit a little above their middle
+        (zeros,) = self.axes.plot(
+            [], [], ls="", marker=Path(vertices, path.codes), ms=2 * np.abs(vertices).max(), mew=0,
+            zorder=4, color=COLORS["ink"],
+        )  # fmt: skip
         return self.moves(zeros)
 
     def fill(self, zeros, *tables):
@@ -314,7 +317,7 @@ class WindowPicture(Board):
             f"{j + 2}. "
         )
         if terms:
-            words += f"Without the products that are 0: {' + '.join(terms)} = {total}"
+            words += f"The products that are not 0: {' + '.join(terms)} = {total}"
         else:
             words += "All nine products are 0"
         return words + f", so y[{i}, {j}] = {total}. {s.done} of 100 entries of y are filled."
@@ -546,7 +549,8 @@ class WeightPicture(Board):
         words += (
             f"Position [{i}, {j}]: it met x[{i + s.ki}, {j + s.kj}] = "
             f"{number(s.pixels[s.done - 1])}, and dY[{i}, {j}] = {number(ARRIVED[i, j])} came "
-            f"back: {number(s.products[s.done - 1])}. The sum so far is {number(s.sums[s.done])}."
+            f"back. The product is {number(s.products[s.done - 1])}, the sum so far "
+            f"{number(s.sums[s.done])}."
         )
         if s.done == 9:
             words += f" Those were all positions: dW{name} = {number(s.end)}."
@@ -605,7 +609,7 @@ def edge_map():
 def pooling(kind, size, value):
     """Pooling of the edge map, forward and backward, with one of its entries set to value.
 
-    rival: the largest of the other entries in that one's window, and where it is.
+    window: the window with that entry; winner: where its largest entry is, the first of `ties`.
     """
     x = edge_map().copy()
     x[CHANGED] = value
@@ -613,13 +617,19 @@ def pooling(kind, size, value):
     y, cache = forward(x[None, :, :, None], size)
     dY = POOLED_UPSTREAM[size]
     dx = backward(dY[None, :, :, None], cache)[0, :, :, 0]
-    # A gradient of ones finds the winners, wherever dY points.
-    winners = backward(np.ones_like(y), cache)[0, :, :, 0] == 1
-    window = tuple(k // size for k in CHANGED)
-    return SimpleNamespace(
+    i, j = window = tuple(k // size for k in CHANGED)
+    scene = SimpleNamespace(
         kind=kind, size=size, value=value, x=x, y=tidy(y[0, :, :, 0]), dY=dY, dx=tidy(dx),
-        winners=winners if kind == "max" else np.zeros_like(winners), window=window,
+        window=window, winners=np.zeros(x.shape, dtype=bool),
     )  # fmt: skip
+    if kind == "max":
+        # A gradient of ones finds the winners, wherever dY points.
+        scene.winners = backward(np.ones_like(y), cache)[0, :, :, 0] == 1
+        block = np.s_[i * size : (i + 1) * size, j * size : (j + 1) * size]
+        row, column = np.argwhere(scene.winners[block])[0]
+        scene.winner = int(row) + i * size, int(column) + j * size
+        scene.ties = int((x[block] == x[block].max()).sum())
+    return scene
 
 
 class PoolingPicture(Board):
@@ -649,7 +659,7 @@ class PoolingPicture(Board):
             for size in POOLED_UPSTREAM
         }
         line = {"color": COLORS["ink"]}
-        (winners,) = self.axes.plot([], [], "o", ms=18, mfc="none", mew=1.5, zorder=2, **line)  # fmt: skip
+        (winners,) = self.axes.plot([], [], "o", ms=18, mfc="none", mew=1.5, zorder=2, **line)
         (borders,) = self.axes.plot([], [], lw=1.8, zorder=3, **line)
         self.winners, self.borders = self.moves(winners, borders)
         self.zeros = self.zero_marks()
@@ -690,16 +700,12 @@ class PoolingPicture(Board):
                 f"{g} / {s.size**2} = {number(s.dx[CHANGED])}, whatever its number."
             )
         else:
-            k = s.size
-            inside = s.winners[i * k : (i + 1) * k, j * k : (j + 1) * k]
-            row, column = np.argwhere(inside)[0] + np.array([i * k, j * k])
-            block = s.x[i * k : (i + 1) * k, j * k : (j + 1) * k]
-            ties = int((block == block.max()).sum())
-            tie = f", the first of {ties} equal ones" if ties > 1 else ""
+            tie = f", the first of {s.ties} equal ones" if s.ties > 1 else ""
             words += (
-                f"largest entry is {number(s.y[s.window])}, at [{row}, {column}]{tie}. That pixel "
-                f"gets all of dY[{i}, {j}] = {g}; x[{r}, {c}] gets {number(s.dx[CHANGED])}."
+                f"largest entry is {number(s.y[s.window])}, at {_place_words(s.winner)}{tie}. That "
+                f"pixel gets all of dY[{i}, {j}] = {g}"
             )
+            words += "." if s.winner == CHANGED else f", and x[{r}, {c}] gets 0."
         return words + " The last row and column are in no window and get 0."
 
 
@@ -753,7 +759,7 @@ def read_kernel(text):
     """
     rows = text.replace("\N{MINUS SIGN}", "-").replace(",", " ").split("/")
     if len(rows) != 3:
-        raise ValueError(f"The kernel “{text}” has {len(rows)} rows. {WANTED}")
+        raise ValueError(f"The kernel “{text}” has {count(len(rows), 'row')}. {WANTED}")
     kernel = []
     for k, row in enumerate(rows, start=1):
         try:
@@ -761,7 +767,7 @@ def read_kernel(text):
         except ValueError:
             raise ValueError(f"Row {k} of the kernel is “{row.strip()}”. {WANTED}") from None
         if len(values) != 3:
-            raise ValueError(f"Row {k} of the kernel has {len(values)} numbers. {WANTED}")
+            raise ValueError(f"Row {k} of the kernel has {count(len(values), 'number')}. {WANTED}")
         if not all(abs(v) <= 100 for v in values):
             raise ValueError(f"Row {k} of the kernel is “{row.strip()}”, expected numbers from "
                              "-100 to 100.")  # fmt: skip
@@ -833,8 +839,10 @@ Explorer(
     "below 0?**",
     answer="The entries have to add up to 0. `0 0 0 / 0 0 1 / 0 0 0` moves the digit to the left: "
     "each window gives the pixel on the right of its middle. No kernel answers on left edges "
-    "alone: where black and white change places, its answer only changes its sign. With *ReLU "
-    "after it*, *upright edges* keeps the left edges and drops the right ones.",
+    "alone: let ink and paper change places, and a kernel whose entries add up to 0 gives the same "
+    "numbers with the other sign, but a left edge has become a right one. So what gives 3 on a "
+    "left edge gives -3 on a right one. With *ReLU after it*, *upright edges* keeps the left edges "
+    "and drops the right ones.",
     controls={
         "label": Choose("digit", {str(k): k for k in range(10)}, 5),
         "kernel": Choose("kernel", {OWN: OWN} | {words: words for words in KERNELS}, OWN),
