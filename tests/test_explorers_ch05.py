@@ -70,6 +70,82 @@ def test_question_and_answer_are_there_and_the_size_fits_the_notebook(name):
     assert 2 <= height <= 4.5
 
 
+def table_of(table):
+    """The numbers that a table shows; its zeros are drawn together, elsewhere."""
+    area, texts = table
+    told = [float(text.get_text().replace("\N{MINUS SIGN}", "-") or 0) for text in texts]
+    return np.reshape(told, (area.rows, area.columns))
+
+
+def framed(outline):
+    """The (row, column) of the cell in which an outline begins."""
+    area, rows, patches = outline
+    x, y = patches[-1].get_xy()
+    return area.cell(x + area.width / 2, y + (rows - 0.5) * area.height)
+
+
+def test_the_pictures_of_the_window_show_the_scene():
+    moving, s = picture("window_over_a_digit"), scene("window_over_a_digit", position=(7, 2))
+    moving.frame(s)
+    for table, array in zip(moving.tables, (s.patch, s.W, s.products), strict=True):
+        np.testing.assert_allclose(table_of(table), array)
+    assert len(moving.zeros.get_xdata()) == sum(
+        int((a == 0).sum()) for a in (s.patch, s.W, s.products)
+    )
+    np.testing.assert_array_equal(moving.digit.get_array(), s.x)
+    np.testing.assert_array_equal(moving.map[1].get_array().filled(np.nan), s.so_far)
+    assert (framed(moving.over), framed(moving.result)) == ((7, 2), (7, 2))
+    assert number(s.y[7, 2]) in moving.total.get_text().replace("\N{MINUS SIGN}", "-")
+
+    moving, s = picture("window_sends_back"), scene("window_sends_back", position=(2, 7))
+    moving.frame(s)
+    arrays = s.dW, s.W, s.sent, s.patch, s.learned
+    for table, array in zip(moving.tables, arrays, strict=True):
+        np.testing.assert_allclose(table_of(table), array)
+    assert [framed(outline) for outline in moving.outlines] == [(2, 7)] * 3
+    np.testing.assert_array_equal(moving.given[1].get_array(), s.dY)
+    np.testing.assert_array_equal(moving.arrived[1].get_array(), s.dx)
+
+
+def test_negative_entries_of_a_map_carry_a_dash():
+    moving, s = picture("kernel_editor"), scene("kernel_editor")
+    moving.frame(s)
+    area, image, dashes = moving.map
+    np.testing.assert_array_equal(image.get_array(), s.y)
+    places = {area.cell(x, y) for x, y in zip(*dashes.get_data(), strict=True)}
+    clear = {tuple(map(int, p)) for p in np.argwhere(s.y < -0.05 * np.abs(s.y).max())}
+    assert clear <= places <= {tuple(map(int, p)) for p in np.argwhere(s.y < 0)}
+    np.testing.assert_allclose(table_of(moving.table), s.W)
+    for marker, place in ((moving.high, s.high), (moving.low, s.low)):
+        assert area.cell(*(v[0] for v in marker.get_data())) == place
+
+
+def test_the_picture_of_one_weight_shows_the_scene():
+    moving, s = picture("one_weight_adds_up"), scene("one_weight_adds_up", weight=(1, 2), done=8)
+    moving.frame(s)
+    assert framed(moving.met) == (1, 2)
+    assert [framed(outline) for outline in moving.now] == [(3, 3), (2, 1), (1, 2)]
+    np.testing.assert_array_equal(moving.sum.get_ydata(), s.sums[:9])
+    heights = [bar.get_height() for bar in moving.bars if bar.get_visible()]
+    np.testing.assert_array_equal(heights, s.products[:8])
+    assert [text.get_text() for text in moving.collected][5].replace("\N{MINUS SIGN}", "-") == (
+        number(s.sums[8])
+    )
+
+
+@pytest.mark.parametrize(("kind", "size"), [("max", 2), ("max", 3), ("average", 2)])
+def test_the_picture_of_pooling_shows_the_scene(kind, size):
+    moving = picture("pooling_winners")
+    s = scene("pooling_winners", kind=kind, size=size, value=1.8)
+    moving.frame(s)
+    np.testing.assert_allclose(table_of(moving.gradients), s.dx)
+    np.testing.assert_allclose(table_of(moving.tables["y", size][1]), s.y, atol=0.006)
+    np.testing.assert_allclose(table_of(moving.tables["dY", size][1]), s.dY)
+    other = moving.tables["y", 5 - size]
+    assert not any(artist.get_visible() for artist in (other[0], *other[1][1]))
+    assert len(moving.winners.get_xdata()) == 2 * s.winners.sum()  # in x and in dx
+
+
 # the window ------------------------------------------------------------------------------------
 
 
@@ -329,6 +405,7 @@ def test_a_typed_kernel_makes_the_map_that_loops_make():
         ("1 2 3 / 4 5 6 / 7 x 9", "Row 3 of the kernel is “7 x 9”"),
         ("1 2 3 / 4 5 6 / 7 8 nan", "from -100 to 100"),
         ("1 2 3 / 4 5 6 / 7 8 1e300", "from -100 to 100"),
+        ("1 2 3 / 4 -1e300 6 / 7 8 9", "Row 2 of the kernel is “4 -1e300 6”, expected numbers"),
     ],
 )
 def test_a_kernel_that_cannot_be_read_is_told_what_is_wanted(typed, said):

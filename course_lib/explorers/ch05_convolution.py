@@ -344,7 +344,7 @@ class WindowBackPicture(Board):
         self.x = self.area("x (12, 12)", 0.2, 3.42, (12, 12), 0.145)
         self.dY = self.area("dY (10, 10)", 2.15, 3.28, (10, 10), 0.145)
         self.dx = self.area("dx so far (12, 12)", 3.8, 3.42, (12, 12), 0.145)
-        dW = self.area("dW so far", 5.72, 3.0, (3, 3), 0.4, 0.3)
+        dW = self.area("dW so far", 5.64, 3.0, (3, 3), 0.43, 0.3)
         self.digit = self.image(self.x, cmap="gray_r", vmin=0, vmax=1)
         self.given, self.arrived = self.signed(self.dY), self.signed(self.dx)
         sizes = ((self.x, 3, 3), (self.dY, 1, 1), (self.dx, 3, 3))
@@ -387,7 +387,7 @@ class WindowBackPicture(Board):
             words += "Nothing is added, neither to dx nor to dW."
         else:
             words += (
-                f"The nine entries of dx below the window get {g} times the kernel: dx[{i}, "
+                f"The nine entries of dx in the window get {g} times the kernel: dx[{i}, "
                 f"{j + 2}] gets {g} · {factor(s.W[0, 2])} = {number(s.sent[0, 2])} and is now "
                 f"{number(s.dx[i, j + 2])}. "
             )
@@ -679,7 +679,7 @@ class PoolingPicture(Board):
             for artist in (lines, *table[1]):
                 artist.set_visible(size == s.size)
             if size == s.size:
-                filled.append((table, s.y if name == "y" else s.dY))
+                filled.append((table, s.y.round(2) if name == "y" else s.dY))
         self.fill(self.zeros, *filled)
         self.winners.set_data(*self._centres(s.winners, self.maps))
         x, dx = (_lines(area, s.size, 7 // s.size) for area in self.maps)
@@ -823,7 +823,7 @@ class KernelPicture(Board):
             f"Digit {s.label}, kernel “{s.kernel}”, whose entries add up to {total}: blank paper "
             f"gives 0, solid ink {total}.{after} the map reaches from {number(s.y[s.low])}, at "
             f"{_place_words(s.low)}, to {number(s.y[s.high])}, at {_place_words(s.high)}. "
-            f"{int((s.y < 0).sum())} of its 676 entries are below 0."
+            f"{int((s.y < 0).sum()) or 'None'} of its 676 entries are below 0."
         )
         if s.kernel != OWN:
             words += f" (What you type counts when the kernel is “{OWN}”.)"
