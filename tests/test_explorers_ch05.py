@@ -92,7 +92,7 @@ def test_the_pictures_of_the_window_show_the_scene():
     assert len(moving.zeros.get_xdata()) == sum(
         int((a == 0).sum()) for a in (s.patch, s.W, s.products)
     )
-    np.testing.assert_array_equal(moving.digit.get_array(), s.x)
+    np.testing.assert_array_equal(moving.axes.images[0].get_array(), s.x)
     np.testing.assert_array_equal(moving.map[1].get_array().filled(np.nan), s.so_far)
     assert (framed(moving.over), framed(moving.result)) == ((7, 2), (7, 2))
     assert number(s.y[7, 2]) in moving.total.get_text().replace("\N{MINUS SIGN}", "-")
@@ -103,8 +103,8 @@ def test_the_pictures_of_the_window_show_the_scene():
     for table, array in zip(moving.tables, arrays, strict=True):
         np.testing.assert_allclose(table_of(table), array)
     assert [framed(outline) for outline in moving.outlines] == [(2, 7)] * 3
-    np.testing.assert_array_equal(moving.given[1].get_array(), s.dY)
-    np.testing.assert_array_equal(moving.arrived[1].get_array(), s.dx)
+    for image, array in zip(moving.axes.images, (s.x, s.dY, s.dx), strict=True):
+        np.testing.assert_array_equal(image.get_array(), array)
 
 
 def test_negative_entries_of_a_map_carry_a_dash():

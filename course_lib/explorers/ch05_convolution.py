@@ -150,29 +150,42 @@ class Board(Moving):
             places += [area.middle(r, c) for r, c in np.argwhere(np.asarray(array) == 0)]
         zeros.set_data(np.reshape(places, (-1, 2)).T)
 
-    def image(self, area, **style):
-        """A moving image over an area, with a thin line around it."""
+    def ink(self, area, image=None):
+        """An image of a digit, the darker the more ink; it stays if it is given here."""
+        return self._image(area, image, cmap="gray_r", vmin=0, vmax=1)
+
+    def signed(self, area, still=None):
+        """An image of numbers of both signs: red above 0, blue with a dash below.
+
+        still: numbers that stay; others come by `paint`.
+        """
+        image = self._image(area, still, cmap="RdBu_r")
+        size = min(area.width, area.height) * 72
+        (dashes,) = self.axes.plot([], [], "_", color=COLORS["ink"], ms=0.55 * size,
+                                   mew=max(0.7, 0.08 * size), zorder=2)  # fmt: skip
+        signed = area, image, dashes
+        if still is None:
+            self.moves(dashes)
+        else:
+            paint(signed, still, np.abs(still).max())
+        return signed
+
+    def _image(self, area, still, **style):
         right, bottom = area.left + area.columns * area.width, area.top - area.rows * area.height
         limits = self.axes.get_xlim(), self.axes.get_ylim()
         image = self.axes.imshow(
-            np.zeros((area.rows, area.columns)), aspect="auto", zorder=1,
-            extent=(area.left, right, bottom, area.top), **style,
+            np.zeros((area.rows, area.columns)) if still is None else still, aspect="auto",
+            zorder=1, extent=(area.left, right, bottom, area.top), **style,
         )  # fmt: skip
         self.axes.set(xlim=limits[0], ylim=limits[1])
         border = Rectangle(
             (area.left, bottom), right - area.left, area.top - bottom, fill=False,
             ec=COLORS["muted"], lw=0.8, zorder=1.5,
         )  # fmt: skip
-        self.moves(image, self.axes.add_patch(border))
+        self.axes.add_patch(border)
+        if still is None:
+            self.moves(image, border)
         return image
-
-    def signed(self, area):
-        """An image of numbers of both signs: red above 0, blue with a dash below."""
-        image = self.image(area, cmap="RdBu_r")
-        size = min(area.width, area.height) * 72
-        (dashes,) = self.axes.plot([], [], "_", color=COLORS["ink"], ms=0.55 * size,
-                                   mew=max(0.7, 0.08 * size), zorder=2)  # fmt: skip
-        return area, image, self.moves(dashes)
 
     def outline(self, area, rows=1, columns=1, tint=None):
         """A heavy outline around a block of cells, which can be moved: `put(outline, row, column)`.
@@ -279,7 +292,7 @@ class WindowPicture(Board):
             Rectangle(self.y.corner(9, 0), 1.7, 1.7, fc="white", ec=COLORS["line"], hatch="////")
         )
         self.sign(3.57, 2.7, "→")
-        self.digit = self.image(self.x, cmap="gray_r", vmin=0, vmax=1)
+        self.ink(self.x, scene.x)
         self.map = self.signed(self.y)
         self.over, self.result = self.outline(self.x, 3, 3), self.outline(self.y)
         names = ("window of x", "kernel", "products")
@@ -297,7 +310,6 @@ class WindowPicture(Board):
                      "below 0, hatched not yet filled.")  # fmt: skip
 
     def update(self, s):
-        self.digit.set_data(s.x)
         paint(self.map, s.so_far, s.end)
         put(self.over, s.i, s.j)
         put(self.result, s.i, s.j)
@@ -345,8 +357,9 @@ class WindowBackPicture(Board):
         self.dY = self.area("dY (10, 10)", 2.15, 3.28, (10, 10), 0.145)
         self.dx = self.area("dx so far (12, 12)", 3.8, 3.42, (12, 12), 0.145)
         dW = self.area("dW so far", 5.64, 3.0, (3, 3), 0.43, 0.3)
-        self.digit = self.image(self.x, cmap="gray_r", vmin=0, vmax=1)
-        self.given, self.arrived = self.signed(self.dY), self.signed(self.dx)
+        self.ink(self.x, scene.x)
+        self.signed(self.dY, scene.dY)
+        self.arrived = self.signed(self.dx)
         sizes = ((self.x, 3, 3), (self.dY, 1, 1), (self.dx, 3, 3))
         self.outlines = [self.outline(*size) for size in sizes]
         tables = [
@@ -370,8 +383,6 @@ class WindowBackPicture(Board):
                      "below 0. The bold number is dY here.")  # fmt: skip
 
     def update(self, s):
-        self.digit.set_data(s.x)
-        paint(self.given, s.dY, np.abs(s.dY).max())
         paint(self.arrived, s.dx, s.end)
         for outline in self.outlines:
             put(outline, s.i, s.j)
@@ -799,7 +810,7 @@ class KernelPicture(Board):
         table = self.area("kernel", 2.83, 2.05, (3, 3), 0.46, 0.3)
         self.sign(2.62, 1.6, "×")
         self.sign(4.44, 1.6, "→")
-        self.digit = self.image(self.x, cmap="gray_r", vmin=0, vmax=1)
+        self.digit = self.ink(self.x)
         self.map = self.signed(self.y)
         self.table, self.zeros = self.numbers(table), self.zero_marks()
         mark = {"mfc": "white", "mec": COLORS["ink"], "mew": 1.4, "zorder": 3}
