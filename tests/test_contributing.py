@@ -36,8 +36,10 @@ def copy(tmp_path_factory):
     added = "\n\n".join(blocks("Add an exercise") + blocks("Add a misconception"))
     assert "\n# Questions ---" in text
     text = text.replace("\n# Questions ---", f"\n{added}\n\n# Questions ---")
-    text += "\n\n" + "\n".join(blocks("Add a question"))
     module.write_text(text, encoding="utf-8")
+    start = folder / "course_lib/exercises/ch00_start_here.py"
+    with start.open("a", encoding="utf-8") as file:
+        file.write("\n\n" + "\n".join(blocks("Add a question")))
     name, case = blocks("Add an operation", "text")
     (code,) = blocks("Add an operation")
     insert(folder / "course_lib/autograd/ops.py", "\n__all__ = [\n", name)
