@@ -192,9 +192,15 @@ class ExplorerCard(Card):
         self._task = asyncio.get_running_loop().create_task(self._go())
 
     async def _go(self):
-        for scene in self._scenes:
-            self.show(scene)
-            await asyncio.sleep(0.01)  # the kernel answers clicks, and runs cells, meanwhile
+        try:
+            for scene in self._scenes:
+                self.show(scene)
+                await asyncio.sleep(0.01)  # the kernel answers clicks, and runs cells, meanwhile
+        except Exception as error:  # nobody awaits this task: what is not shown here is lost
+            self._task = self._scenes = None
+            self.run_button.description = self.item.action
+            self.stage.words = f"The run stopped: {type(error).__name__}: {error}"
+            return
         self._task = None
         self.run_button.description, self.run_button.disabled = "Finished", True
 
