@@ -260,7 +260,7 @@ Explorer(
     question="$T = 1$ is plain softmax. Predict what a small and a large $T$ do, then turn it. "
     "**Between which two settings does the first of the scores 2, 1, 0, -1 fall below one half? "
     "Does the order of the classes ever change? And what becomes of a tie when it gets cold?**",
-    answer="Between $T = 1.5$ (0.522) and $T = 2$ (0.455). The order never changes. When it is "
+    answer="Between $T = 1.5$ (0.523) and $T = 2$ (0.455). The order never changes. When it is "
     "cold, the largest score gets nearly everything, 0.993 at $T = 0.2$; tied scores share it, one "
     "half each. When it is hot, all come near 1/4. The third row of scores is the first divided by "
     "10, so it has at $T = 0.1$ what the first has at $T = 1$. A network can do the same without "
