@@ -1,6 +1,8 @@
 """The explorers of chapter 04: their numbers, their answers, their words and their pictures."""
 
+import asyncio
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from course_lib import explorers
 from course_lib.datasets import load_mnist
 from course_lib.explorers import ch04_softmax as ch04
 from course_lib.gradcheck import numerical_gradient
+from course_lib.widgets.explorer import ExplorerCard
 
 ALL = explorers.load()
 NAMES = ("logits", "temperature", "naive_and_stable", "weights_over_training", "train_and_watch")
@@ -191,7 +194,10 @@ def test_shifted_softmax_and_loss_are_right_for_every_setting():
                 assert s.row.dtype == s.stable.p.dtype == kind
                 row = {"z, z - 1, z - 2": [z, z - 1, z - 2], "z, 0, -1": [z, 0, -1]}[scores]
                 np.testing.assert_allclose(s.stable.p, plain_softmax(row), rtol=1e-4, atol=1e-38)
+                np.testing.assert_allclose(s.stable.exponents, np.array(row) - max(row))
                 e = np.exp(np.array(row, dtype=float) - max(row))
+                np.testing.assert_allclose(s.stable.e, e, rtol=1e-4, atol=1e-38)
+                assert s.stable.sum == pytest.approx(e.sum(), rel=1e-6)
                 assert s.loss == pytest.approx(np.log(e.sum()) + max(row) - row[1], rel=1e-5)
 
 
@@ -338,3 +344,58 @@ def test_a_run_ends(monkeypatch):
     monkeypatch.setattr(ch04, "STEPS", 40)
     scenes = list(ch04.train_and_watch({"rate": 0.1, "batch": 8}))
     assert [s.step for s in scenes] == list(range(4, 41, 4))
+
+
+def run_card(use, run=ch04.train_and_watch):
+    """Opens the card with another `run`, inside an event loop, and gives it to `use`."""
+    item = ALL["train_and_watch"]
+    item = SimpleNamespace(**{**vars(item), "run": run, "start": item.start})
+
+    async def inside():
+        await use(ExplorerCard(item))
+
+    asyncio.run(inside())
+
+
+def test_a_run_is_paused_changed_and_started_over_on_its_card():
+    async def use(card):
+        card.run_button.click()
+        await asyncio.sleep(0.3)
+        card.run_button.click()
+        paused = card.scene.step
+        assert paused > 0
+        assert card.run_button.description == "Go on"
+        await asyncio.sleep(0.1)
+        assert card.scene.step == paused
+        card.set(rate=3.0)
+        card.run_button.click()
+        await asyncio.sleep(0.2)
+        assert card.scene.step > paused
+        np.testing.assert_array_equal(np.unique(card.scene.rates[paused:]), [3.0])
+        assert "learning rate 3," in card.stage.words
+        card.reset_button.click()
+        assert card.scene.step == 0
+        assert card.run_button.description == "Train"
+        await asyncio.sleep(0.05)
+        assert card.scene.step == 0
+
+    run_card(use)
+
+
+def test_a_run_that_fails_says_so_on_its_card():
+    def failing(values):
+        yield ch04.before_training(**values)
+        raise RuntimeError("no digits left")
+
+    async def use(card):
+        card.run_button.click()
+        await asyncio.sleep(0.2)
+        assert card.stage.words == "The run stopped: RuntimeError: no digits left"
+        assert card.run_button.description == "Train"
+        card.run_button.click()  # it can be tried again
+        await asyncio.sleep(0.005)
+        assert card.run_button.description == "Pause"
+        await asyncio.sleep(0.2)
+        assert card.run_button.description == "Train"
+
+    run_card(use, failing)

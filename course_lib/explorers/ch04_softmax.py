@@ -320,8 +320,8 @@ class NaiveAndStablePicture(Moving):
     ROW, TOP = 0.29, 2.24  # inches: height of a row, and the middle of the first
     COLUMNS = ((1.95, 2.8, 3.65), (4.7, 5.55, 6.4))  # middles, as the formula says and shifted
     NAMES = (
-        "exponent", "exp", "sum", "probability", "loss, \N{MINUS SIGN}ln p",
-        "loss, ln sum \N{MINUS SIGN} z",
+        "exponent", "exp", "sum", "probability", "loss, \N{MINUS SIGN}ln p\N{SUBSCRIPT ONE}",
+        "ln sum \N{MINUS SIGN} score 1",
     )  # fmt: skip
 
     def draw(self, scene):
@@ -401,8 +401,8 @@ class NaiveAndStablePicture(Moving):
             f"Scores {listed(s.row)} in {s.kind}, true class {TRUE}. As the formula says: exp "
             f"{listed(s.naive.e)}, sum {three(s.naive.sum)}, probabilities {listed(s.naive.p)}, "
             f"loss {three(s.naive.loss)}: {s.verdict}. With the largest score subtracted: "
-            f"probabilities {listed(s.stable.p)}, loss -ln p = {three(s.stable.loss)}, and as ln "
-            f"sum - z {three(s.loss)}."
+            f"probabilities {listed(s.stable.p)}, loss -ln p = {three(s.stable.loss)}, and ln "
+            f"sum - score = {three(s.loss)}."
         )
 
 
@@ -689,7 +689,7 @@ Explorer(
     question="A network 784-32-10 learns from 4,000 digits. Train it at 0.1 until the loss is "
     "below 0.5. **Now take the rate to 10 for about a hundred steps, and back to 0.1. Does the "
     "loss come back down?** Start over, and do the same with 1 in place of 10. Watch the silent "
-    "units.",
+    "units. (*Pause* to set the rate, if you like, and go on.)",
     answer="At 10, no. The loss shoots up, often past 1,000, and falls back to about 2.3. At 0.1 "
     "again it stays about there: at least 29 of the 32 units are silent on all 500 digits, hardly "
     "any gradient goes through the layer, and what is left is little more than guessing. At 1, "
