@@ -2,7 +2,8 @@
 
 Run `python images/make_images.py` to write them, with `--check` to see whether they are up to date.
 The figures of a training run show what training_run.npz and training_run_cnn.npz hold;
-`--train mlp` and `--train cnn` (minutes) train again and write that file too.
+`--train mlp` and `--train cnn` (minutes) train again and write that file too. The first also writes
+the first-layer weights that an explorer of chapter 04 shows, into course_lib/explorers.
 """
 
 import argparse
@@ -25,12 +26,18 @@ from course_lib import (
     ReLU,
     Sequential,
     accuracy,
-    fit,
     load_mnist,
 )
 from course_lib.autograd import Tensor, Value, exp, grad, log, relu, topological_order
 from course_lib.autograd import sum as total
 from course_lib.cli.training_run import RECIPES, moved
+from course_lib.explorers.ch04_softmax import (
+    EPOCH,
+    STOPS,
+    WEIGHT_UNIT,
+    WEIGHTS_FILE,
+    stored_weights,
+)
 from course_lib.functional import (
     conv2d_backward,
     conv2d_forward,
@@ -71,7 +78,6 @@ from course_lib.viz.style import COLORS, LARGE, SMALL, inch_canvas, number, show
 FOLDER = Path(__file__).parent
 RUN_FILE = FOLDER / "training_run.npz"
 CNN_RUN_FILE = FOLDER / "training_run_cnn.npz"
-EPOCHS_SHOWN = (0, 5, 10)
 CNN = RECIPES["cnn"]  # that of `course train cnn`: the figures show what learners will get
 
 
@@ -526,32 +532,48 @@ def gradient_summary() -> Picture:
     return Picture(figure, text)
 
 
-def train(epochs: int = 10) -> SimpleNamespace:
-    """Train 784-128-10 on MNIST; returns what the figures need of the run, weights[0] untrained."""
-    mnist = load_mnist()
+def train(epochs: int = 10) -> tuple[SimpleNamespace, SimpleNamespace]:
+    """Train 784-128-10 on MNIST; returns what the figures and what the explorer need of the run."""
+    mnist, loss_fn = load_mnist(), CrossEntropy()
     rng = np.random.default_rng(0)
     model = Sequential(Linear(784, 128, rng), ReLU(), Linear(128, 10, rng))
     optimizer = SGD(model.parameters(), learning_rate=0.1)
-    stops = sorted({epochs, *(epoch for epoch in EPOCHS_SHOWN if epoch < epochs)})
-    weights, histories = [model[0].W.data[:, :16].copy()], []
-    for start, stop in zip(stops, stops[1:], strict=False):
-        with threadpool_limits(1):  # on a busy machine several threads wait for each other
-            history = fit(
-                model, CrossEntropy(), optimizer, mnist.x_train, mnist.y_train,
-                epochs=stop - start, batch_size=64, rng=rng,
-                validation=(mnist.x_test, mnist.y_test), progress=False,
-            )  # fmt: skip
-        histories.append(history)
-        weights.append(model[0].W.data[:, :16].copy())
-    mistakes, said = _worst(model, mnist)
-    return SimpleNamespace(
-        step_loss=np.concatenate([h.step_loss for h in histories]).astype(np.float32),
-        train_accuracy=np.concatenate([h.train_accuracy for h in histories]),
-        test_accuracy=np.concatenate([h.validation_accuracy for h in histories]),
-        weights=np.array(weights, dtype=np.float16),
+    step_loss, right, snapshots, test_accuracy = [], [], [], []
+
+    def measured() -> tuple[np.ndarray, float, float]:
+        loss = loss_fn(model.forward(mnist.x_test), mnist.y_test)
+        weights = np.round(model[0].W.data[:, :16] / WEIGHT_UNIT)
+        return weights, accuracy(model, mnist.x_test, mnist.y_test), float(loss)
+
+    with threadpool_limits(1):  # on a busy machine several threads wait for each other
+        for _ in range(epochs):
+            for x, labels in batches(mnist.x_train, mnist.y_train, 64, rng):
+                if len(step_loss) in STOPS:
+                    snapshots.append(measured())
+                scores = model(x)
+                loss = loss_fn(scores, labels)
+                model.zero_grad()
+                loss.backward()
+                optimizer.step()
+                step_loss.append(float(loss))
+                right.append(np.sum(scores.argmax(axis=1) == labels))
+            test_accuracy.append(accuracy(model, mnist.x_test, mnist.y_test))
+        snapshots.append(measured())
+        mistakes, said = _worst(model, mnist)
+    weights, accuracies, losses = zip(*snapshots, strict=True)
+    run = SimpleNamespace(
+        step_loss=np.array(step_loss, dtype=np.float32),
+        train_accuracy=np.sum(np.split(np.array(right), epochs), axis=1) / len(mnist.x_train),
+        test_accuracy=np.array(test_accuracy),
         mistakes=mistakes,
         said=said,
     )
+    first_layer = SimpleNamespace(
+        weights=np.clip(weights, -128, 127).astype(np.int8),
+        accuracy=np.array(accuracies),
+        loss=np.array(losses),
+    )
+    return run, first_layer
 
 
 def _worst(model, mnist) -> tuple[np.ndarray, np.ndarray]:
@@ -666,14 +688,15 @@ def training_progress() -> Picture:
     return _progress(_training_run(), "the network 784-128-10", [0.05, 0.1, 0.2, 0.5, 1])
 
 
-def _weights_after(index: int) -> Picture:
+def _weights_after(epochs: int) -> Picture:
     # Over 0.3 there are few weights; a scale up to them would leave the others pale.
-    picture = draw_weights(_training_run().weights[index].astype(np.float32), reach=0.3)
+    weights = stored_weights().weights[STOPS.index(epochs * EPOCH)]
+    picture = draw_weights(weights, reach=0.3)
     what = "random grain all over, no pattern"
-    if index:
+    if epochs:
         what = "patches and strokes in the middle of many, the random grain still at the edges"
     text = (
-        f"The weights of 16 hidden units after {EPOCHS_SHOWN[index]} epochs as images of 28 x 28, "
+        f"The weights of 16 hidden units after {epochs} epochs as images of 28 x 28, "
         f"on the scale from -0.3 to 0.3: {what}."
     )
     return Picture(picture.figure, text)
@@ -683,12 +706,8 @@ def weights_epoch_0() -> Picture:
     return _weights_after(0)
 
 
-def weights_epoch_5() -> Picture:
-    return _weights_after(1)
-
-
 def weights_epoch_10() -> Picture:
-    return _weights_after(2)
+    return _weights_after(10)
 
 
 def _mistakes(run, images) -> Picture:
@@ -1166,7 +1185,6 @@ PICTURES = {
         gradient_summary,
         training_progress,
         weights_epoch_0,
-        weights_epoch_5,
         weights_epoch_10,
         test_mistakes,
         conv_window,
@@ -1215,7 +1233,9 @@ def main() -> int:
     what.add_argument("--train", choices=("mlp", "cnn"), help="train again before writing")
     options = parser.parse_args()
     if options.train == "mlp":
-        np.savez_compressed(RUN_FILE, **vars(train()))
+        run, first_layer = train()
+        np.savez_compressed(RUN_FILE, **vars(run))
+        np.savez_compressed(WEIGHTS_FILE, **vars(first_layer))
     if options.train == "cnn":
         np.savez_compressed(CNN_RUN_FILE, **vars(train_cnn()))
     if not options.check:

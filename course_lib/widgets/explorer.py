@@ -64,6 +64,7 @@ class Stage(AnyWidget):
     alt = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)
     clickable = traitlets.Bool(False).tag(sync=True)
+    quiet = traitlets.Bool(False).tag(sync=True)  # while many words come fast, announce none
 
 
 class Control:
@@ -107,6 +108,8 @@ class Control:
 class ExplorerCard(Card):
     """An explorer with its controls. `set(...)` does in code what the controls do."""
 
+    _newest = {}  # by name: a cell that is run again must not leave an old run going, unseen
+
     def __init__(self, item):
         self.item = item
         self.controls = {name: Control(spec) for name, spec in item.controls.items()}
@@ -122,6 +125,10 @@ class ExplorerCard(Card):
         )
         self.stage.on_msg(self._clicked)
         self._quiet, self._scenes, self._task = False, None, None
+        before = self._newest.get(item.name)
+        if before is not None and before._task is not None:
+            before._halt("Go on")
+        self._newest[item.name] = self
         for control in self.controls.values():
             control.on_change(self._changed)
         row = HBox([*(c.widget for c in self.controls.values()), *self._run_buttons()])
@@ -189,7 +196,7 @@ class ExplorerCard(Card):
             return
         if self._scenes is None:
             self._scenes = self.item.run(self.values)
-        self.run_button.description = "Pause"
+        self.run_button.description, self.stage.quiet = "Pause", True
         self._task = asyncio.get_running_loop().create_task(self._go())
 
     async def _go(self):
@@ -201,13 +208,13 @@ class ExplorerCard(Card):
             self._start_over()
             self.stage.words = f"This run failed: {type(error).__name__}: {error}"
         else:
-            self._task = None
-            self.run_button.description, self.run_button.disabled = "Finished", True
+            self._halt("Finished")
+            self.run_button.disabled = True
 
     def _halt(self, words):
         if self._task is not None:
             self._task.cancel()
-        self._task = None
+        self._task, self.stage.quiet = None, False
         self.run_button.description, self.run_button.disabled = words, False
 
     def _start_over(self, _=None):

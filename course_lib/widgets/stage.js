@@ -21,10 +21,11 @@ function render({ model, el }) {
     if (before) URL.revokeObjectURL(before);
   };
   const say = () => {
+    words.setAttribute("aria-live", model.get("quiet") ? "off" : "polite");
     words.textContent = model.get("words");
   };
   model.on("change:png", draw);
-  model.on("change:words", say);
+  model.on("change:words change:quiet", say);
   if (model.get("clickable")) {
     picture.classList.add("bp-clickable");
     picture.addEventListener("click", event => {
@@ -37,7 +38,7 @@ function render({ model, el }) {
   say();
   return () => {
     model.off("change:png", draw);
-    model.off("change:words", say);
+    model.off("change:words change:quiet", say);
     URL.revokeObjectURL(shown);
   };
 }
