@@ -51,12 +51,11 @@ def read_values(text: str) -> dict[str, float]:
         if not equals:
             raise ValueError(f"{part} gives no value; wanted is a list like a = 2, b = 3.")
         name = _name(name.strip())
-        value = _Reader({}, set()).read(given)
-        if isinstance(value, Value):  # a name would have been refused
-            raise ValueError(f"{part} is no plain number.")
+        if "=" in given:
+            raise ValueError(f"{part} can't be read; wanted is a list like a = 2, b = 3.")
         if name in values:
-            raise ValueError(f"{name} has two values here, {number(values[name])} and {given}.")
-        values[name] = value
+            raise ValueError(f"{name} has two values here, {number(values[name])} and{given}.")
+        values[name] = _Reader(None, set()).read(given)
     return values
 
 
@@ -82,7 +81,7 @@ def read_expression(text: str, values: dict[str, float]) -> Typed:
 
 def _plain(text):
     if len(text) > LONGEST:
-        raise ValueError(f"That are {len(text):,} characters, at most {LONGEST} can be read.")
+        raise ValueError(f"The text has {len(text):,} characters, at most {LONGEST} can be read.")
     odd = re.search(r"[^A-Za-z0-9_+\-*/().,;= ]", text)
     if odd and odd[0] == "^":
         raise ValueError("A power is written with **, as in a**2, not with ^.")
@@ -112,7 +111,11 @@ def _name(text):
 
 
 class _Reader:
-    """Reads expressions into Values and plain numbers; keeps what they are called and made of."""
+    """Reads expressions into Values and plain numbers; keeps what they are called and made of.
+
+    values: the numbers that names stand for; None where only numbers are wanted.
+    assigned: the names that the expression itself computes.
+    """
 
     def __init__(self, values, assigned):
         self.values, self.assigned = values, assigned
@@ -168,6 +171,8 @@ class _Reader:
         if name in self.assigned:
             raise ValueError(f"{name} is used before it is computed; its line has to come first.")
         _name(name)
+        if self.values is None:
+            raise ValueError(f"{name} is no number; wanted is a list like a = 2, b = 3.")
         if name not in self.values:
             raise ValueError(f"{name} has no value; write one, such as {name} = 2, to the values.")
         self.called[name] = self.keep(Value(self.values[name]), [])
@@ -244,8 +249,8 @@ class _Reader:
 def _where(text, offset):
     if not text:
         return f"There is nothing behind a =; wanted is an expression, as in {EXAMPLE}."
-    at = (offset or 1) - 1
-    here = f"at its character {at + 1}, {text[at]!r}" if 0 <= at < len(text) else "at its end"
+    at = offset - 1 if offset else len(text)
+    here = f"at its character {at + 1}, {text[at]!r}" if at < len(text) else "at its end"
     return f"{_short(text)} can't be read {here}; wanted is an expression, as in {EXAMPLE}."
 
 
