@@ -93,6 +93,9 @@ REFUSED = {
     "sin(a)": "sin is not known; there are relu, exp and tanh",
     "relu(a, b)": "relu takes one number",
     "relu(x=a)": "relu takes one number",
+    "relu(a, x=b)": "relu takes one number",
+    "a.tanh(b)": "not known here",
+    "a.tanh(x=b)": "not known here",
     "exp(*a)": "not known here",
     "relu": "relu is a function",
     "3 * 4": "no name in it",
@@ -296,6 +299,31 @@ def test_what_is_marked_wrong_is_what_differs_from_nudging():
         assert marked & {"a", "b"} == differ
 
 
+def test_nothing_is_marked_wrong_before_it_is_complete():
+    for mode in ch06.WALKS.values():
+        for done in range(9):
+            scene = ch06.expression_graph(**D_LAST, mode=mode, done=done)
+            marked = {scene.typed.names[i] for i in scene.wrong}
+            assert not marked or mode != ch06.RIGHT
+            assert not marked & {scene.typed.names[i] for i in scene.more}
+    early = ch06.expression_graph(**D_LAST, mode=ch06.MEETING, done=5)
+    assert [early.typed.names[i] for i in early.more] == ["a", "b", "c"]
+    assert early.wrong == set()
+
+
+def test_only_what_does_harm_is_remarked_on():
+    def remarks(mode, case):
+        return ch06.expression_graph(**case, mode=mode, done=0).walk.remarks
+
+    assert remarks(ch06.RIGHT, D_LAST) == ["", "", ""]
+    assert remarks(ch06.OVERWRITE, D_LAST) == [
+        "",
+        "The 8 that c had is overwritten.",
+        "The 6 that a had is overwritten.",
+    ]
+    assert remarks(ch06.NO_ORDER, LEAF_TWICE) == ["", ""]
+
+
 # the picture and its words ---------------------------------------------------------------------
 
 
@@ -361,6 +389,11 @@ def test_the_picture_is_as_high_as_its_graph(graph_picture):
     for text in ("tanh(a)", "(a + b) * (a - b) + (a * b - a / b)"):
         graph_picture.frame(item.compute(**{**item.start, "expression": text}))
         heights.append(graph_picture.size[1] / graph_picture.figure.dpi)
+        scene = item.compute(**{**item.start, "expression": text})
+        assert graph_picture.frame(scene) == item.picture(scene).frame(scene)
+        fresh = item.picture(scene)
+        assert len(graph_picture.axes.texts) == len(fresh.axes.texts)
+        assert len(graph_picture.axes.patches) == len(fresh.axes.patches)
     assert heights[0] < heights[1] <= ch06.HIGHEST
     with pytest.raises(ValueError, match="inches high, at most 4.5"):
         item.compute(**{**item.start, "expression": "a*b + c*d + e*f + g",
@@ -406,6 +439,31 @@ def test_a_group_is_every_copy_of_one_entry(shape):
         words = picture.say(scene)
         assert f" = {number(total)}." in words
         assert f"shape {shape}" in words
+
+
+def test_the_words_say_how_x_is_copied():
+    said = {
+        (): "along new axes 0 and 1.",
+        (1,): "along new axis 0 and along axis 1, where it has length 1.",
+        (3,): "along new axis 0.",
+        (1, 3): "along axis 0, where it has length 1.",
+        (2, 1): "along axis 1, where it has length 1.",
+        (2, 3): "nowhere: it has that shape already.",
+    }
+    for shape, words in said.items():
+        scene = ch06.copied_and_summed(shape, 0, 0)
+        first = explorer("copied_and_summed").picture(scene).say(scene).split("\n")[0]
+        assert first == f"x has shape {shape}. To (2, 3) it is copied {words}"
+
+
+def test_the_marked_entries_are_the_group_and_its_sum():
+    scene = ch06.copied_and_summed((2, 1), 1, 2)
+    picture = explorer("copied_and_summed").picture(scene)
+    bold = [
+        [text.get_text() for _, text in grid if text.get_visible() and text.get_weight() == "bold"]
+        for grid in picture.cells
+    ]
+    assert bold == [["20"], ["20"] * 3, ["2"], ["3", "5", "\u22126"]]
 
 
 def test_the_answer_about_copies_is_true():

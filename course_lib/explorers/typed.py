@@ -130,8 +130,6 @@ class _Reader:
                 tree = ast.parse(text, mode="eval").body
         except SyntaxError as error:
             raise ValueError(_where(text, error.offset)) from None
-        except (ValueError, MemoryError, RecursionError):
-            raise ValueError(f"{_short(text)} is nested too deeply to be read.") from None
         return self.term(tree)
 
     def term(self, tree):
