@@ -12,6 +12,7 @@ from course_lib import explorers
 from course_lib.explorers import ch06_autograd as ch06
 from course_lib.explorers import typed
 from course_lib.viz.style import number
+from course_lib.widgets import explore
 
 FORK = {"expression": "b = a + a; c = b + b", "values": "a = 3"}
 D_LAST = {"expression": "c = a * b; d = c + a; y = c * d", "values": "a = 2, b = 3"}
@@ -307,7 +308,7 @@ def test_nothing_is_marked_wrong_before_it_is_complete():
             assert not marked or mode != ch06.RIGHT
             assert not marked & {scene.typed.names[i] for i in scene.more}
     early = ch06.expression_graph(**D_LAST, mode=ch06.MEETING, done=5)
-    assert [early.typed.names[i] for i in early.more] == ["a", "b", "c"]
+    assert [early.typed.names[i] for i in sorted(early.more)] == ["a", "b", "c"]
     assert early.wrong == set()
 
 
@@ -352,7 +353,7 @@ def test_the_words_follow_the_steps(graph_picture):
 @pytest.mark.parametrize(
     ("mode", "case", "said"),
     [
-        (ch06.NO_ORDER, FORK, "a has 8, right is 4. It began in step 6: b hands on a second time."),
+        (ch06.NO_ORDER, FORK, "a has 8, right is 4. It began in step 6: b hands on again."),
         (ch06.OVERWRITE, FORK, "It began in step 4: The 1 that b had is overwritten."),
         (ch06.MEETING, D_LAST, "a has 30, right is 48; b has 16, right is 28. It began in step 6: "
          "c hands on too early: more will come to it."),
@@ -398,6 +399,22 @@ def test_the_picture_is_as_high_as_its_graph(graph_picture):
     with pytest.raises(ValueError, match="inches high, at most 4.5"):
         item.compute(**{**item.start, "expression": "a*b + c*d + e*f + g",
                         "values": "a=1,b=2,c=3,d=4,e=5,f=6,g=7"})  # fmt: skip
+
+
+def test_the_card_takes_the_size_of_the_picture_and_keeps_it_for_what_can_not_be_read():
+    card = explore("expression_graph")
+    before = list(card.stage.size)
+    card.set(expression="tanh(a)", values="a = 0.5")
+    assert list(card.stage.size) == list(card.moving.size) != before
+    assert "y = tanh(a) = ?" in card.stage.words
+    png = card.stage.png
+    card.set(expression="tanh(a")
+    assert card.stage.words.endswith("The picture stays as it was.")
+    assert card.stage.png == png
+    card.set(expression="tanh(b)")
+    assert "b has no value" in card.stage.words
+    card.set(values="b = 0.5", done=ch06.END)
+    assert f"b gets 1 · {number(1 - math.tanh(0.5) ** 2)}" in card.stage.words
 
 
 def test_wrong_gradients_carry_a_mark_and_not_only_a_colour(graph_picture):

@@ -73,7 +73,7 @@ def _walk(typed, mode, right):
     for node in visits:
         name, remark = typed.names[node], ""
         if node in been and gradient[node]:
-            remark = f"{name} hands on a second time."
+            remark = f"{name} hands on again."
         elif to_come[node] and not _same(gradient[node], right[node]):
             remark = f"{name} hands on too early: more will come to it."
         been.add(node)
@@ -286,11 +286,11 @@ Explorer(
     "you meet them gives 4, for here each node has only one to wait for. In `c = a * b; d = c + "
     "a` only `=` is wrong: a gets 1 and then 3, and keeps 3, where 4 is right. The node that is "
     "used twice is a *leaf*. It hands nothing on, so it can't do so too early or too often. "
-    "**`+=` matters as soon as a node is used twice, the order only if that node has parents.** "
+    "**`+=` matters as soon as a node is used twice, the order only if a node with parents is.** "
     "If every node is used once, as in `c = a * b; y = tanh(c)`, all four agree.",
     controls={
         "expression": Entry("expression", "c = a * b; d = c + a; y = c * d", wide=True),
-        "values": Entry("values", "a = 2, b = 3"),
+        "values": Entry("values", "a = 2, b = 3", wide=True),
         "mode": Choose("walk back", WALKS, RIGHT),
         "done": Steps("step", [*range(LAST_STEP + 1), END], 0,
                       lambda k: "end" if k == END else str(k), play=True),
