@@ -10,17 +10,18 @@ import math
 class Value:
     """A number that remembers what it was computed from: `.data`, `.parents`, and `.op`.
 
+    `.local` holds its derivative for each parent.
     `.grad` is 0 until `backward` of something computed from it adds the derivative.
     """
 
-    __slots__ = ("_local", "data", "grad", "op", "parents")
+    __slots__ = ("data", "grad", "local", "op", "parents")
 
     def __init__(self, data, parents=(), local=(), op=None):
         self.data = data
         self.grad = 0.0
         self.parents = parents
         self.op = op
-        self._local = local  # d self / d parent, for each parent
+        self.local = local
 
     def backward(self) -> None:
         """Add the derivative of this Value to `.grad` of every leaf that it was computed from.
@@ -34,7 +35,7 @@ class Value:
         self.grad += 1.0
         for node in reversed(order):
             g = node.grad
-            for parent, local in zip(node.parents, node._local):  # noqa: B905 - one per parent
+            for parent, local in zip(node.parents, node.local):  # noqa: B905 - one per parent
                 parent.grad += local * g
 
     def __add__(self, other):

@@ -24,6 +24,7 @@ from course_lib.viz.style import (
 LARGEST = 15  # nodes that can still be taken in
 LINE = 0.19  # inches, from one line of text to the next
 SENT, MORE = "\N{CHECK MARK}", "\N{HORIZONTAL ELLIPSIS}"
+LONG = f"{BACK} \N{MINUS SIGN}0.000 {SENT}"  # as wide as most gradients of a series
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Node:
     is_done: bool = False
     is_next: bool = False
     more_to_come: bool = False
+    later: tuple[str, ...] = ()  # texts that room is kept for, so that nothing moves in a series
 
 
 @styled
@@ -73,45 +75,47 @@ def draw_computation(root, names=None, gradients=True, upto=None, steps=None) ->
     return Picture(figure, expression.text())
 
 
-class Expression(Layout):
-    """Where each node of an expression goes; see `draw_computation` for the arguments.
+@dataclass
+class Drawn:
+    """What stands in a picture for a graph: the artists of each box, and of each wire."""
+
+    boxes: dict  # by key: the box, and its texts
+    wires: list  # for each edge the pieces it is drawn in, one for each row it runs through
+
+    def artists(self) -> list:
+        """All of them, those that are to be drawn first at the front."""
+        boxes = (artist for box in self.boxes.values() for artist in box)
+        return [*(piece for pieces in self.wires for piece in pieces), *boxes]
+
+    def show(self, nodes: dict[str, Node]) -> None:
+        """Change what is said of each node. Boxes stay where they are, and as wide."""
+        for key, node in nodes.items():
+            _show(self.boxes[key], node)
+
+
+def _show(artists, node: Node):
+    box, label, made_by, value, gradient = artists
+    face = COLORS["tint"] if node.is_done else "white" if node.is_leaf else COLORS["box"]
+    box.set(facecolor=face, linewidth=3 if node.is_next else 1.1)
+    label.set_text(node.label)
+    made_by.set_text(node.made_by)
+    value.set_text(node.value)
+    gradient.set(text=_below(node), color=COLORS["muted" if node.more_to_come else "gradient"])
+
+
+class Boxes(Layout):
+    """Where each node of a graph goes, with its value above its box and its gradient below.
 
     What is too wide goes on in the next row, as the lines of a text do.
+    nodes: {key: Node}. edges: (from, to) pairs of keys.
     """
 
     SLANT = 0.17
     LANE = 2 * SLANT + 0.08
 
-    def __init__(self, root, names=None, gradients=True, upto=None, steps=None):
-        if not (hasattr(root, "parents") and hasattr(root, "data")):
-            raise TypeError(
-                f"root is of type {type(root).__name__}, expected a node with .parents and .data"
-            )
-        order = topological_order(root)
-        if len(order) > LARGEST:
-            raise ValueError(f"the graph has {len(order):,} nodes, at most {LARGEST} can be drawn")
-        self.backward, self.upto = bool(gradients), upto
-        steps = self._steps(order, upto, steps)
-        self.step_count = len(steps)
-        self.nodes = _read(order, names or {}, self.backward, upto, steps)
-        super().__init__(
-            Graph(
-                {key: node.label for key, node in self.nodes.items()},
-                [(_id(parent), _id(node)) for node in order for parent in node.parents],
-            )
-        )
-
-    def _steps(self, order, upto, steps) -> list:
-        if steps is None:
-            inner = [node for node in order if node.parents]
-            steps = inner[::-1] if self.backward else inner
-        steps, known = list(steps), {id(node) for node in order}
-        for i, node in enumerate(steps):
-            if id(node) not in known:
-                raise ValueError(f"steps[{i}] is no node of the graph that ends in root")
-        if upto is not None and not 0 <= upto <= len(steps):
-            raise ValueError(f"upto is {upto}, expected 0 to {len(steps)}, the number of steps")
-        return steps
+    def __init__(self, nodes: dict[str, Node], edges):
+        self.nodes = nodes
+        super().__init__(Graph({key: node.label for key, node in nodes.items()}, edges))
 
     def _labels(self, e: int) -> tuple[str, str]:
         return "", ""
@@ -130,9 +134,7 @@ class Expression(Layout):
         return self.left[c + 1] - self.left[c]
 
     def _width_wanted(self, node: Node) -> float:
-        texts = [node.value, _below(node)]
-        if self.upto is not None and self.backward and not node.of_arrays:
-            texts.append(f"{BACK} \N{MINUS SIGN}0.000 {SENT}")  # so that little moves in a series
+        texts = [node.value, _below(node), *node.later]
         return max(
             0.5,
             text_width(node.label, LARGE) + 0.2,
@@ -187,24 +189,26 @@ class Expression(Layout):
             )
         self.height = sum(top - bottom + self.GAP for top, bottom in self.extents) - self.GAP
 
-    def draw(self, axes, x0: float, top: float):
+    def draw(self, axes, x0: float, top: float) -> Drawn:
         """Draw it with its upper left corner at (x0, top)."""
+        drawn = Drawn({}, [[] for _ in self.routes])
         for (first, last), (highest, lowest) in zip(self.rows, self.extents, strict=True):
             x, y = x0 - self.left[first], top - highest
             for e in range(len(self.routes)):
-                self._draw_part(axes, x, y, e, first, last)
+                drawn.wires[e] += self._draw_part(axes, x, y, e, first, last)
             for key, node in self.nodes.items():
                 if first <= self.column[key] < last:
-                    self._draw_node(axes, x, y + self.y[key], key, node)
+                    drawn.boxes[key] = self._draw_node(axes, x, y + self.y[key], key, node)
             top -= highest - lowest + self.GAP
+        return drawn
 
     def _draw_part(self, axes, x, y, e, first, last):
-        """That part of a wire that lies in the columns of one row."""
+        """That part of a wire that lies in the columns of one row, as a list of one or none."""
         points, begin, end = self._points(e), self.left[first], self.left[last]
         # The columns were added up in another order than the points: 1e-6 for the rounding.
         here = [i for i, (at, _) in enumerate(points) if begin < at - 1e-6 <= end]
         if not here:
-            return
+            return []
         part = points[here[0] : here[-1] + 1]
         if here[-1] + 1 < len(points):
             part.append(points[here[-1] + 1])  # a stub, at the height where it goes on
@@ -214,35 +218,65 @@ class Expression(Layout):
                 x + begin, y + part[0][1] + 0.03, self._origin(e),
                 size=SMALL, va="bottom", color=COLORS["muted"],
             )  # fmt: skip
-        curve(axes, part, x, y)
+        return [curve(axes, part, x, y)]
 
     def _draw_node(self, axes, x0, y, key, node):
         left, width = self.left[self.column[key]], self._node_width(key)
         height = self._box_height(key)
         x = x0 + left + width / 2
-        face = COLORS["tint"] if node.is_done else "white" if node.is_leaf else COLORS["box"]
-        axes.add_patch(
+        box = axes.add_patch(
             FancyBboxPatch(
                 (x - width / 2, y - height / 2),
                 width,
                 height,
                 boxstyle=f"round,pad=0,rounding_size={0.14 if node.is_leaf else 0.04}",
-                facecolor=face,
                 edgecolor=COLORS["ink"],
-                lw=3 if node.is_next else 1.1,
             )
         )
         up = LINE / 2 if node.made_by else 0
-        axes.text(x, y + up - 0.01, node.label, ha="center", va="center", size=LARGE)
-        axes.text(
-            x, y - up, node.made_by, ha="center", va="center", size=SMALL, color=COLORS["muted"]
-        )
         away = height / 2 + LINE / 2 + 0.02
-        axes.text(x, y + away, node.value, ha="center", va="center", color=COLORS["value"])
-        axes.text(
-            x, y - away, _below(node), ha="center", va="center",
-            color=COLORS["muted" if node.more_to_come else "gradient"],
-        )  # fmt: skip
+        centre = {"ha": "center", "va": "center"}
+        artists = (
+            box,
+            axes.text(x, y + up - 0.01, "", size=LARGE, **centre),
+            axes.text(x, y - up, "", size=SMALL, color=COLORS["muted"], **centre),
+            axes.text(x, y + away, "", color=COLORS["value"], **centre),
+            axes.text(x, y - away, "", **centre),
+        )
+        _show(artists, node)
+        return artists
+
+
+class Expression(Boxes):
+    """The boxes of an expression; see `draw_computation` for the arguments."""
+
+    def __init__(self, root, names=None, gradients=True, upto=None, steps=None):
+        if not (hasattr(root, "parents") and hasattr(root, "data")):
+            raise TypeError(
+                f"root is of type {type(root).__name__}, expected a node with .parents and .data"
+            )
+        order = topological_order(root)
+        if len(order) > LARGEST:
+            raise ValueError(f"the graph has {len(order):,} nodes, at most {LARGEST} can be drawn")
+        self.backward, self.upto = bool(gradients), upto
+        steps = self._steps(order, upto, steps)
+        self.step_count = len(steps)
+        super().__init__(
+            _read(order, names or {}, self.backward, upto, steps),
+            [(_id(parent), _id(node)) for node in order for parent in node.parents],
+        )
+
+    def _steps(self, order, upto, steps) -> list:
+        if steps is None:
+            inner = [node for node in order if node.parents]
+            steps = inner[::-1] if self.backward else inner
+        steps, known = list(steps), {id(node) for node in order}
+        for i, node in enumerate(steps):
+            if id(node) not in known:
+                raise ValueError(f"steps[{i}] is no node of the graph that ends in root")
+        if upto is not None and not 0 <= upto <= len(steps):
+            raise ValueError(f"upto is {upto}, expected 0 to {len(steps)}, the number of steps")
+        return steps
 
     def keys(self) -> list[str]:
         """What the marks mean, one line each."""
@@ -312,17 +346,19 @@ def _read(order, names, backward, upto, steps) -> dict[str, Node]:
             head = f"{label} = {formula}" if formula else ", ".join(filter(None, [label, made]))
         gradient = getattr(node, "grad", None) if backward else None
         computed = backward or not stepping or key in done or not parents
+        of_arrays = np.ndim(node.data) > 0
         nodes[_id(node)] = Node(
             label=label,
             head=head,
             made_by=_short(formula, op) if key in named else "",
             value=_shown(node.data) if computed else "?",
             gradient="" if gradient is None else _shown(gradient),
-            of_arrays=np.ndim(node.data) > 0,
+            of_arrays=of_arrays,
             is_leaf=not parents,
             is_done=key in done,
             is_next=bool(coming) and node is coming[0],
             more_to_come=backward and key in to_come,
+            later=(LONG,) if stepping and backward and not of_arrays else (),
         )
     return nodes
 

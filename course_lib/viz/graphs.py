@@ -431,7 +431,7 @@ def _box(axes, x, y, width, label, variable=False):
 
 
 def curve(axes, points, x0: float, y0: float):
-    """An arrow along the points of a wire: bent, straight, bent, and so on."""
+    """An arrow along the points of a wire: bent, straight, bent, and so on. Returns its patch."""
     vertices, codes = [points[0]], [Path.MOVETO]
     for i, (a, b) in enumerate(zip(points, points[1:], strict=False)):
         if i % 2:
@@ -442,7 +442,7 @@ def curve(axes, points, x0: float, y0: float):
             vertices += [(middle, a[1]), (middle, b[1]), b]
             codes += [Path.CURVE4] * 3
     path = Path([(x0 + x, y0 + y) for x, y in vertices], codes)
-    axes.add_patch(
+    return axes.add_patch(
         FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, lw=1.3, color=COLORS["ink"])
     )
 

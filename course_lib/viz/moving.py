@@ -46,7 +46,7 @@ class Moving:
         return artists[0] if len(artists) == 1 else artists
 
     def redraw(self):
-        """For `update`: what stands still changes too this time, such as the limits of an axis."""
+        """For `update`: what stands still changes, too: the limits of an axis, the size."""
         self._still = None
 
     @property

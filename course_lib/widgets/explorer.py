@@ -169,6 +169,7 @@ class ExplorerCard(Card):
         self.scene = scene
         png, words = self.moving.frame(scene), self.moving.say(scene)
         with self.stage.hold_sync():
+            self.stage.size = list(self.moving.size)
             self.stage.png, self.stage.words = png, words
 
     def _clicked(self, _, content, __):

@@ -4,8 +4,7 @@ function render({ model, el }) {
   const id = `bp-stage-${Math.random().toString(36).slice(2)}`;
   el.classList.add("bp-stage");
   const picture = document.createElement("img");
-  const [width, height] = model.get("size");
-  Object.assign(picture, { width, height, alt: model.get("alt") });
+  picture.alt = model.get("alt");
   picture.setAttribute("aria-describedby", id);
   const words = document.createElement("div");
   words.id = id;
@@ -17,6 +16,8 @@ function render({ model, el }) {
   const draw = () => {
     const before = shown;
     shown = URL.createObjectURL(new Blob([model.get("png")], { type: "image/png" }));
+    const [width, height] = model.get("size");
+    Object.assign(picture, { width, height });
     picture.src = shown; // the browser keeps the old picture until this one is there
     if (before) URL.revokeObjectURL(before);
   };
