@@ -15,7 +15,7 @@ from tests.browser_lab import (
     browser_path,
     course_in_browser,
 )
-from tests.browser_moves import MOVES, WRONG_ANSWERS, WRONG_CODE
+from tests.browser_moves import MOVES, WRONG_CODE
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
@@ -179,7 +179,8 @@ def enter(card, item, raw):
     elif item.kind == "graph":
         for which in ("values", "gradients"):
             for name, value in raw[which].items():
-                label = re.compile(rf"^{re.escape(item.label(which, name))}(:|$)")
+                words = f"value of {name}" if which == "values" else item.label(which, name)
+                label = re.compile(rf"^{re.escape(words)}(:|$)")
                 field = card.get_by_label(label)
                 field.fill(str(value))
                 field.press("Enter")
@@ -193,8 +194,6 @@ def enter(card, item, raw):
 
 def wrong_answer(item):
     """A wrong answer to a question, and words of what its card says to it."""
-    if item.name in WRONG_ANSWERS:
-        return WRONG_ANSWERS[item.name]
     if item.kind == "choice" or (item.kind == "predict" and item.options):
         wrong = next(k for k in item.letters if k != item.solution)
     elif item.kind == "order":

@@ -65,13 +65,13 @@ def test_the_words_change_with_the_picture(name):
         # What the others are set to may leave a control nothing to move: try their ends, too.
         for others in (card.item.start, ends):
             card.set(**{n: others[n] for n in fields if n != control})
-            for value in values:
+            for value in values[:: 1 + len(values) // 12]:
                 before = card.stage.png, card.stage.words
                 card.set(**{control: value})
                 after = card.stage.png, card.stage.words
                 if after[0] != before[0]:
                     assert after[1] != before[1], f"{control} = {value}: {after[1]}"
-                    moved += 1
+                moved += after != before
             card.set(**{n: card.item.start[n] for n in fields})
         assert moved, f"{control} moves nothing"
 

@@ -261,7 +261,7 @@ def window(kernel, position):
     done = POSITIONS.index(position) + 1
     patch = x[i : i + 3, j : j + 3]
     return SimpleNamespace(
-        x=x, W=W, i=i, j=j, y=y, done=done, patch=patch, products=tidy(patch * W),
+        kernel=kernel, x=x, W=W, i=i, j=j, y=y, done=done, patch=patch, products=tidy(patch * W),
         so_far=np.where(np.arange(100).reshape(10, 10) < done, y, np.nan), end=np.abs(y).max(),
     )  # fmt: skip
 
@@ -276,7 +276,7 @@ def window_back(kernel, position):
     whole, _ = convolve_back(dY, cache)
     patch, g = x[i : i + 3, j : j + 3], dY[i, j]
     return SimpleNamespace(
-        x=x, W=W, dY=dY, i=i, j=j, g=g, done=done, patch=patch, sent=tidy(g * W),
+        kernel=kernel, x=x, W=W, dY=dY, i=i, j=j, g=g, done=done, patch=patch, sent=tidy(g * W),
         learned=tidy(g * patch), dx=tidy(dx), dW=tidy(dW), end=np.abs(whole).max(),
     )  # fmt: skip
 
@@ -325,8 +325,8 @@ class WindowPicture(Board):
         ]
         total = number(s.y[i, j])
         words = (
-            f"Position [{i}, {j}]: the window lies on rows {i} to {i + 2} and columns {j} to "
-            f"{j + 2}. "
+            f"Kernel for {s.kernel}, position [{i}, {j}]: the window lies on rows {i} to {i + 2} "
+            f"and columns {j} to {j + 2}. "
         )
         if terms:
             words += f"The products that are not 0: {' + '.join(terms)} = {total}"
@@ -393,7 +393,7 @@ class WindowBackPicture(Board):
 
     def say(self, s):
         i, j, g = s.i, s.j, number(s.g)
-        words = f"Position [{i}, {j}], where dY is {g}. "
+        words = f"Kernel for {s.kernel}, position [{i}, {j}], where dY is {g}. "
         if s.g == 0:
             words += "Nothing is added, neither to dx nor to dW."
         else:
