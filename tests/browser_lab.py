@@ -188,11 +188,11 @@ class Page:
 class Chapter(Page):
     """A chapter, opened and run from top to bottom."""
 
-    def __init__(self, browser, address, number):
+    def __init__(self, browser, address, number, **options):
         self.number, self.path = number, COURSE.notebook(number)
         self.url = f"{address}/lab/tree/chapters/{self.path.name}?reset"
         self.cells = read_notebook(self.path).cells
-        super().__init__(browser, self.url)
+        super().__init__(browser, self.url, **options)
         self.command("notebook:run-all-cells")
         self.wait_until_run()
 

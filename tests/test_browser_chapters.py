@@ -145,6 +145,19 @@ def put_in_order(card, letters):
     card.get_by_role("button", name="Check", exact=True).click()
 
 
+def write_into(field, text):
+    """Types into a field, and again where the answer to the entry before has wiped it out.
+
+    ipywidgets sets a field's text back when anything else of it changes while it is typed.
+    """
+    for _ in range(5):
+        field.fill(text)
+        field.press("Enter")
+        field.page.wait_for_timeout(150)
+        if field.input_value() == text:
+            return
+
+
 def place(card, raw):
     """Chooses the factors of a puzzle, and types the entry once it is asked for."""
     for side, factors in zip(("left", "right"), card.locator(".bp-factors").all(), strict=True):
@@ -181,9 +194,7 @@ def enter(card, item, raw):
             for name, value in raw[which].items():
                 words = f"value of {name}" if which == "values" else item.label(which, name)
                 label = re.compile(rf"^{re.escape(words)}(:|$)")
-                field = card.get_by_label(label)
-                field.fill(str(value))
-                field.press("Enter")
+                write_into(card.get_by_label(label), str(value))
     elif item.kind == "shapes":
         place(card, raw)
     if item.kind == "predict":
