@@ -2263,7 +2263,8 @@ Order(
         ),
     ),
     want=("W1", "b1", "W2", "b2"),
-    remark="There are many right orders: W2 may move as soon as da1 is computed, or last of all. "
+    remark="There are many right orders: W2 may move as soon as da1 and dW2 are there, or last "
+    "of all. "
     "Whoever computes all gradients first and updates then is always safe.",
     hints=(
         "Which line needs nothing but what is there before the step?",
@@ -2302,11 +2303,10 @@ FindLine(
     """,
     lines=(
         Line(
-            "e = np.exp(z2 - z2.max())",
+            "e = np.exp(z2 - z2.max(axis=1, keepdims=True))",
             "e",
-            lambda z2: np.exp(z2 - z2.max()),
-            remark="One number for the whole batch is subtracted, and it cancels in each row, as "
-            "any number does.",
+            lambda z2: np.exp(z2 - z2.max(axis=1, keepdims=True)),
+            remark="The largest score of each row is subtracted, and it cancels.",
         ),
         Line(
             "p = e / e.sum(axis=1, keepdims=True)",

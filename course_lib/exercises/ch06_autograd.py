@@ -3064,7 +3064,7 @@ Order(
 
     Now back. da stands for the gradient kept in a, and so on; dy is 1, all others start at 0. Each
     node hands on once, by its line. Put the lines in an order that gives the right da and db. One
-    line too many is there.
+    line is there that breaks this rule, and must stay out.
     """,
     start={
         **{"a": 2.0, "b": 1.0, "p": 2.0, "q": 4.0, "s": 3.0, "r": 6.0},
@@ -3104,8 +3104,9 @@ Order(
             "p once more",
             "p hands on, once more: da += b * dp, db += a * dp",
             lambda a, b, dp, da, db: {"da": da + b * dp, "db": db + a * dp},
-            out="p is used twice, by q and by r, but it hands on once: the sum of what came back. "
-            "With `p hands on, once more` in it, some of it is handed on twice.",
+            out="p is used twice, by q and by r, but it has one line already and hands on once: "
+            "the sum of what came back. After dp has arrived, `p hands on, once more` hands the "
+            "same on twice.",
         ),
     ),
     want=("da", "db"),

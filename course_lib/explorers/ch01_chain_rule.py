@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 
 from course_lib.explorers.explorer import Choose, Explorer, Steps
 from course_lib.viz.moving import Moving
-from course_lib.viz.style import COLORS, MAX_WIDTH, NORMAL, SMALL, inch_canvas, number, shown
+from course_lib.viz.style import (
+    COLORS,
+    MAX_WIDTH,
+    NORMAL,
+    SMALL,
+    count,
+    factor,
+    inch_canvas,
+    number,
+    shown,
+)
 
 
 def grid(low, high, step):
@@ -23,6 +33,10 @@ CURVES = {
     "sin(2x)": (lambda x: np.sin(2 * x), lambda x: 2 * np.cos(2 * x)),
     "eˣ": (np.exp, np.exp),
 }
+
+
+LIMITS = {"(3x + 2)²": (-10, 92), "sin(2x)": (-3.2, 4.6), "eˣ": (-1.2, 10.5)}
+"""The heights shown: all that a line can promise, and room for the key above."""
 
 
 def tangent(curve, x, nudge):
@@ -44,8 +58,8 @@ class TangentPicture(Moving):
     def draw(self, scene):
         self.figure = Figure(figsize=(MAX_WIDTH, 3.3), layout="constrained")
         axes = self.axes = self.figure.subplots()
-        axes.set(xlabel="x", xlim=(-1.25, 2.25))
-        self.t = np.linspace(-1.25, 2.25, 300)
+        axes.set(xlabel="x", xlim=(-2.1, 2.1))
+        self.t = np.linspace(-2.1, 2.1, 300)
         (self.curve,) = axes.plot([], [], color=COLORS["value"])
         (line,) = axes.plot([], [], color=COLORS["gradient"], ls="--", label="tangent")
         (gap,) = axes.plot([], [], color=COLORS["ink"], lw=2, ls=":", label="miss")
@@ -71,9 +85,7 @@ class TangentPicture(Moving):
         if s.curve != self.shown_curve:
             self.shown_curve = s.curve
             self.curve.set_data(self.t, s.f(self.t))
-            low, high = s.f(self.t).min(), s.f(self.t).max()
-            room = 0.1 * (high - low)
-            self.axes.set(ylim=(low - 2 * room, high + 4 * room), title=f"y = {s.curve}")
+            self.axes.set(ylim=LIMITS[s.curve], title=f"y = {s.curve}")
             self.redraw()
         self.line.set_data(self.t, s.y + s.slope * (self.t - s.x))
         end = s.x + s.nudge
@@ -239,7 +251,7 @@ Explorer(
     "the forward value has to be kept.",
     controls={
         "function": Choose("y =", {words: words for words in CHAINS}, "(3x + 2)²"),
-        "x": Steps("x", grid(-1.5, 1.5, 0.5), 1.0, shown),
+        "x": Steps("x", grid(-1.5, 1.5, 0.5), 0.0, shown),
         "done": Steps("step", range(8), 0, _step_words, play=True),
     },
     compute=chain,
@@ -259,8 +271,9 @@ def _behaviour(factor, path):
         return "diverges: each step lands farther away"
     if size == 1:
         return "is stuck: it jumps from side to side for ever"
-    if factor < -0.5:
-        return "oscillates: it jumps across the valley each time, and closes in slowly"
+    if factor < 0:
+        speed = "slowly" if factor < -0.5 else "quickly"
+        return f"oscillates: it jumps across the valley each time, and closes in {speed}"
     if size <= 0.5:
         return "converges quickly"
     return "crawls" if factor > 0.9 else "converges"
@@ -277,6 +290,11 @@ def descent(rate, steps):
     )
 
 
+def _tiny(x):
+    """A number in words; what is nearly 0 is not 0."""
+    return "almost 0" if 0 < abs(x) < 1e-8 else number(x)
+
+
 class DescentPicture(Moving):
     """The valley with the points visited, and the loss at each step on a logarithmic axis."""
 
@@ -291,7 +309,7 @@ class DescentPicture(Moving):
         loss.set_yticks([1e-6, 1e-3, 1, 1e3], ["0.000001", "0.001", "1", "1,000"])
         loss.minorticks_off()
         loss.axhline(START**2, color=COLORS["line"], lw=1)
-        loss.text(STEPS, START**2 * 1.6, "where it began", ha="right", fontsize=SMALL,
+        loss.text(STEPS, START**2 * 4, "where it began", ha="right", fontsize=SMALL,
                   color=COLORS["muted"])  # fmt: skip
         (a,) = valley.plot([], [], "o-", color=COLORS["value"], ms=5, lw=1)
         (b,) = valley.plot([], [], "D", color=COLORS["gradient"], ms=8, mfc="white", mew=1.8)
@@ -308,8 +326,9 @@ class DescentPicture(Moving):
         outside = " (outside the left picture)" if abs(end) > 8.3 else ""
         return (
             f"Rate {number(s.rate)}: every step multiplies w by 1 - 2 · {number(s.rate)} = "
-            f"{number(s.factor)}. From w = 4, {s.steps} steps lead to w = {number(end)}{outside}, "
-            f"where f is {number(end**2)}. It {s.behaviour}."
+            f"{factor(s.factor)}. From w = 4, {count(s.steps, 'step')} "
+            f"{'leads' if s.steps == 1 else 'lead'} to w = {_tiny(end)}{outside}, where f is "
+            f"{_tiny(end**2)}. It {s.behaviour}."
         )
 
 

@@ -205,17 +205,19 @@ class PopulationPicture(Moving):
     def say(self, s):
         n = int(s.inactive.sum())
         words = f"Step {s.step}, slope {number(s.slope)} for negative z: "
-        words += f"{n} of {UNITS} units are inactive on all inputs"
+        words += f"{n} of {UNITS} units {'is' if n == 1 else 'are'} inactive on all inputs"
         words += ": dead. " if n and not s.slope else ". "
         if n:
             largest = max(np.abs(s.dw[s.inactive]).max(), np.abs(s.db[s.inactive]).max())
             said = f"{largest:.2g}" if largest else "exactly 0"
             words += f"The largest gradient among them is {said}. "
+        if not s.push:
+            return words + "Nothing is pushed."
         if s.step < PUSHED_AT:
             return words + f"The push of {number(s.push)} comes at step {PUSHED_AT}."
         return words + (
-            f"After the push of {number(s.push)} it was {s.pushed}; of these, {s.back} "
-            f"{'has' if s.back == 1 else 'have'} come back."
+            f"Right after the push of {number(s.push)} {s.pushed} were inactive; of these, "
+            f"{s.back} {'has' if s.back == 1 else 'have'} come back."
         )
 
 

@@ -33,18 +33,25 @@ from course_lib.viz.style import (
 CENTRE = {"ha": "center", "va": "center"}
 
 
-def three(x) -> str:
-    """Three significant digits; inf and nan as they are, and tiny numbers not as 0."""
-    words = f"{x:.3g}" if 0 < abs(x) < 1e-9 else number(float(f"{x:.3g}"))
-    return words.replace("e+", "e")
+def significant(x, digits=3) -> str:
+    """So many significant digits; inf and nan as they are, and tiny numbers not as 0."""
+    words = f"{x:.{digits}g}"
+    if np.isfinite(x) and not 0 < abs(x) < 1e-9 and digits <= 4:
+        words = number(float(words))
+    return words.replace("e+", "e").replace("e-0", "e-")
 
 
-def drawn(x) -> str:
+def five(x) -> str:
+    """Three digits, or five where three would say a whole 1 that it is not."""
+    return significant(x, 5 if 0.9995 <= abs(x) < 1 else 3)
+
+
+def drawn(x, digits=3) -> str:
     """The same with a real minus sign, as it stands in a picture."""
-    return three(x).replace("-", "\N{MINUS SIGN}")
+    return significant(x, digits).replace("-", "\N{MINUS SIGN}")
 
 
-def listed(values, word=three) -> str:
+def listed(values, word=significant) -> str:
     return ", ".join(word(v) for v in values)
 
 
@@ -78,7 +85,7 @@ class Bars:
                 hatch="////" if true else "",
                 facecolor=COLORS["strong_tint" if true else "light"],
             )
-            word.set_text(drawn(value))
+            word.set_text(five(value).replace("-", "\N{MINUS SIGN}"))
             word.set_x(value + (self.gap if value >= 0 else -self.gap))
             word.set_ha("left" if value >= 0 else "right")
 
@@ -133,16 +140,16 @@ class LogitsPicture(Moving):
                 weight="bold" if true else "normal",
             )
         self.sum.set_text(
-            f"loss = \N{MINUS SIGN}ln {drawn(s.p[s.label])} = {drawn(s.loss)}          "
+            f"loss = \N{MINUS SIGN}ln {drawn(s.p[s.label], 6)} = {drawn(s.loss)}          "
             f"the gradients add up to {drawn(_zero(s.gradient.sum()))}"
         )
 
     def say(self, s):
         return (
-            f"Logits {listed(s.z)}; the true class is {s.label}. Probabilities {listed(s.p)}. "
-            f"The loss is -ln {three(s.p[s.label])} = {three(s.loss)}. Gradient "
-            f"{listed(s.gradient)}: together {three(_zero(s.gradient.sum()))}, and only class "
-            f"{s.label} is pulled up."
+            f"Logits {listed(s.z)}; the true class is {s.label}. Probabilities {listed(s.p)}. The "
+            f"loss is -ln {significant(s.p[s.label], 6)} = {significant(s.loss)}. Gradient "
+            f"{listed(s.gradient, five)}: together {significant(_zero(s.gradient.sum()))}, and "
+            f"only class {s.label} is pulled up."
         )
 
     def at(self, x, y):
@@ -168,11 +175,12 @@ Explorer(
     "sets one; a click in another panel makes that class the true one.) **Which of the three "
     "panels change if you add 2 to every logit? What is the loss when all four are equal? And how "
     "negative can the gradient of the true class become?**",
-    answer="Adding 2 to every logit changes only the logits: probabilities, loss and gradient "
-    "stay. Four equal logits give 1/4 each, so the loss is $\\ln 4 = 1.386$, wherever they stand. "
-    "The gradient of the true class is $p - 1$: between -1 and 0. With the true class at -5 and "
-    "the others at 5 it is -0.99998. The loss is 11.1 there, and 1 more on that logit takes "
-    "nearly 1 off the loss.",
+    answer="Raise the logit of the true class: all four gradients come nearer to 0, and in the "
+    "same proportion, for the more likely the truth is, the less is left to be moved. Adding 2 to "
+    "every logit changes only the logits: probabilities, loss and gradient stay. Four equal "
+    "logits give 1/4 each, so the loss is $\\ln 4 = 1.386$, wherever they stand. The gradient of "
+    "the true class is $p - 1$: between -1 and 0. With the true class at -5 and the others at 5 "
+    "it is -0.99998. The loss is 11.1 there, and 1 more on that logit takes nearly 1 off the loss.",
     controls={
         **{
             f"z{k}": Steps(f"logit of class {k}", LOGITS, start, shown)
@@ -250,7 +258,8 @@ class TemperaturePicture(Moving):
     def say(self, s):
         return (
             f"Temperature {number(s.T)}: the scores {listed(s.z)} become {listed(s.divided)} and "
-            f"their probabilities {listed(s.p)}. The largest probability is {three(s.p.max())}."
+            f"their probabilities {listed(s.p)}. The largest probability is "
+            f"{significant(s.p.max())}."
         )
 
 
@@ -383,9 +392,9 @@ class NaiveAndStablePicture(Moving):
             table = (way.exponents, way.e, [way.sum], way.p, [way.loss], last)
             for cells, values in zip(side, table, strict=True):
                 # A single number stands in the middle.
-                words = (
-                    [drawn(v) for v in values] if len(values) == 3 else ["", *map(drawn, values)]
-                )
+                write = shown if values is way.exponents else drawn
+                words = [write(v) for v in values]
+                words = words if len(values) == 3 else ["", *words]
                 for cell, word in zip_longest(cells, words, fillvalue=""):
                     broken = word.endswith(("inf", "nan"))
                     cell.set(
@@ -398,11 +407,11 @@ class NaiveAndStablePicture(Moving):
 
     def say(self, s):
         return (
-            f"Scores {listed(s.row)} in {s.kind}, true class {TRUE}. As the formula says: exp "
-            f"{listed(s.naive.e)}, sum {three(s.naive.sum)}, probabilities {listed(s.naive.p)}, "
-            f"loss {three(s.naive.loss)}: {s.verdict}. With the largest score subtracted: "
-            f"probabilities {listed(s.stable.p)}, loss -ln p = {three(s.stable.loss)}, and ln "
-            f"sum - score = {three(s.loss)}."
+            f"Scores {listed(s.row, number)} in {s.kind}, true class {TRUE}. As the formula says: "
+            f"exp {listed(s.naive.e)}, sum {significant(s.naive.sum)}, probabilities "
+            f"{listed(s.naive.p)}, loss {significant(s.naive.loss)}: {s.verdict}. With the largest "
+            f"score subtracted: probabilities {listed(s.stable.p)}, loss -ln p = "
+            f"{significant(s.stable.loss)}, and ln sum - score = {significant(s.loss)}."
         )
 
 
@@ -691,8 +700,9 @@ Explorer(
     "loss come back down?** Start over, and do the same with 1 in place of 10. Watch the silent "
     "units. (*Pause* to set the rate, if you like, and go on.)",
     answer="At 10, no. The loss shoots up, often past 1,000, and falls back to about 2.3. At 0.1 "
-    "again it stays about there: at least 29 of the 32 units are silent on all 500 digits, hardly "
-    "any gradient goes through the layer, and what is left is little more than guessing. At 1, "
+    "again it stays there, or comes down to 1.9 at best: at least 29 of the 32 units are silent on "
+    "all 500 digits, hardly any gradient goes through the layer, and what is left reads three "
+    "digits of ten, or fewer. At 1, "
     "twenty or more units fall silent, and the others go on learning: the loss comes part of the "
     "way back. A rate of 0.3 does no such harm. So too large a step does not only lose time. It "
     "can break what small steps cannot mend. (Tried from six starts, with the rate taken up after "

@@ -23,6 +23,7 @@ from course_lib.viz.style import (
     NORMAL,
     SMALL,
     count,
+    factor,
     inch_canvas,
     number,
     shown,
@@ -62,11 +63,6 @@ def convolve_back(dY, cache):
     """dx (H, W) and dW (K, K) for the upstream gradient dY of one map."""
     dx, dW, _ = functional.conv2d_backward(dY[None, :, :, None], cache)
     return dx[0, :, :, 0], dW[:, :, 0, 0]
-
-
-def factor(x):
-    """A number as it stands in a product: negative ones in brackets."""
-    return f"({number(x)})" if x < 0 else number(x)
 
 
 # boards: pictures made of tables and images ----------------------------------------------------
@@ -329,10 +325,19 @@ class WindowPicture(Board):
             f"and columns {j} to {j + 2}. "
         )
         if terms:
-            words += f"The products that are not 0: {' + '.join(terms)} = {total}"
+            which = (
+                "Its only product that is not 0"
+                if len(terms) == 1
+                else "The products that are not 0"
+            )
+            words += f"{which}: {' + '.join(terms)} = {total}"
         else:
             words += "All nine products are 0"
-        return words + f", so y[{i}, {j}] = {total}. {s.done} of 100 entries of y are filled."
+        return (
+            words
+            + f", so y[{i}, {j}] = {total}. {s.done} of 100 entries of y "
+            + ("is filled." if s.done == 1 else "are filled.")
+        )
 
     def at(self, x, y):
         return _clicked(self, x, y, self.x, self.y)
@@ -676,7 +681,7 @@ class PoolingPicture(Board):
         self.zeros = self.zero_marks()
         put(self.outline(x), *CHANGED)
         self.gradients = self.numbers(self.dx)
-        self.caption(0.14, "Circle: the winner. Heavy lines: the windows. Hatched: in no window.")
+        self.key = self.moves(self.caption(0.14))
 
     def _small(self, top, n):
         """Cells for a pooled map of n x n, as lines and texts that can be hidden."""
@@ -692,6 +697,8 @@ class PoolingPicture(Board):
             if size == s.size:
                 filled.append((table, s.y.round(2) if name == "y" else s.dY))
         self.fill(self.zeros, *filled)
+        first = "Circle: the winner. " if s.winners.any() else ""
+        self.key.set_text(f"{first}Heavy lines: the windows. Hatched: in no window.")
         self.winners.set_data(*self._centres(s.winners, self.maps))
         x, dx = (_lines(area, s.size, 7 // s.size) for area in self.maps)
         self.borders.set_data(np.hstack([x, dx]))
@@ -817,13 +824,13 @@ class KernelPicture(Board):
         (high,) = self.axes.plot([], [], "^", ms=8, **mark)
         (low,) = self.axes.plot([], [], "v", ms=8, **mark)
         self.high, self.low = self.moves(high, low)
-        self.caption(0.17, "Map: red above 0, blue with a dash below 0. Triangles: up, its largest "
-                     "entry; down, its smallest.")  # fmt: skip
+        self.caption(0.17, "Map: red above 0, blue below 0 (with a dash unless it is tiny). "
+                     "Triangles: up, its largest entry; down, its smallest.")  # fmt: skip
 
     def update(self, s):
         self.digit.set_data(s.x)
         paint(self.map, s.y, np.abs(s.y).max())
-        self.fill(self.zeros, (self.table, np.vectorize(lambda v: float(f"{v:.3g}"))(s.W)))
+        self.fill(self.zeros, (self.table, np.vectorize(lambda v: float(f"{v:.2g}"))(s.W)))
         for marker, place in ((self.high, s.high), (self.low, s.low)):
             marker.set_data(*([v] for v in self.y.middle(*place)))
 

@@ -14,7 +14,16 @@ from course_lib.explorers.explorer import Choose, Entry, Explorer, Steps
 from course_lib.explorers.typed import read_expression, read_values
 from course_lib.viz.expressions import BACK, MORE, SENT, Boxes, Node
 from course_lib.viz.moving import Moving
-from course_lib.viz.style import COLORS, MAX_WIDTH, NORMAL, SMALL, inch_canvas, number, shown
+from course_lib.viz.style import (
+    COLORS,
+    MAX_WIDTH,
+    NORMAL,
+    SMALL,
+    factor,
+    inch_canvas,
+    number,
+    shown,
+)
 
 # the graph of an expression, walked back -------------------------------------------------------
 
@@ -250,7 +259,7 @@ class ExpressionPicture(Moving):
             return f"{step}: the walk back begins at the end, with 1 for {names[-1]}."
         sent = s.walk.gradients[s.back - 1][s.active]
         parts = [
-            f"{names[parent]} gets {number(sent)} · {number(slope)} = {number(sent * slope)}"
+            f"{names[parent]} gets {number(sent)} · {factor(slope)} = {number(sent * slope)}"
             for parent, slope in zip(
                 s.typed.parents[s.active], s.typed.nodes[s.active].local, strict=True
             )

@@ -54,7 +54,9 @@ def read_values(text: str) -> dict[str, float]:
         if "=" in given:
             raise ValueError(f"{part} can't be read; wanted is a list like a = 2, b = 3.")
         if name in values:
-            raise ValueError(f"{name} has two values here, {number(values[name])} and{given}.")
+            raise ValueError(
+                f"{name} has two values here, {number(values[name])} and {given.strip()}."
+            )
         values[name] = _Reader(None, set()).read(given)
     return values
 

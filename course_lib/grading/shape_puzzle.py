@@ -146,7 +146,7 @@ class ShapePuzzle(Question):
         for id, number, message in self._wrong_entries():
             if abs(entry - number) <= TOLERANCE:
                 return self._verdict("failed", message, "misconception", id)
-        message = f"{entry:.6g} is not {self.place}: it is {self.reads}."
+        message = f"{entry:.6g} is not {self.place}, which is {self.reads}."
         return self._verdict("failed", message, "values", entry)
 
     def _read(self, raw):

@@ -72,6 +72,8 @@ class Moving:
         return buffer.getvalue()
 
     def picture(self, scene) -> Picture:
-        """The scene as a picture that stays."""
-        self.update(scene)
-        return Picture(self.figure, self.say(scene))
+        """The scene as a picture that stays, on a figure of its own."""
+        still = type(self)(scene)
+        for artist in still._moving:
+            artist.set_animated(False)  # a figure leaves its own animated texts out of a file
+        return Picture(still.figure, self.say(scene))

@@ -92,6 +92,12 @@ def shown(x) -> str:
     return "?" if x is None else number(x).replace("-", "\N{MINUS SIGN}")
 
 
+def factor(x) -> str:
+    """A number as it stands in a product, in words: negative ones in brackets."""
+    words = number(x)
+    return f"({words})" if words.startswith("-") else words
+
+
 def count(n: int, noun: str) -> str:
     """A number of things in words: 1 entry, 2 entries, 10,000 images."""
     if n == 1:
