@@ -182,12 +182,14 @@ def test_dead_units_words():
     said = words(DEAD, slope=0.1, push=3.0, step=30)
     s = of(DEAD, slope=0.1, push=3.0, step=30)
     assert f"{s.counts[-1]} of 40 units are inactive" in said
-    assert f"After the push of 3 it was {s.counts[20]}; of these, {s.back} have come back" in said
+    assert f"Right after the push of 3 {s.counts[20]} were inactive" in said
+    assert f"of these, {s.back} have come back" in said
     assert "dead" not in said
     said = words(DEAD, slope=0.0, push=3.0, step=30)
     assert "40 of 40 units are inactive on all inputs: dead" in said
     assert "gradient among them is exactly 0" in said
     assert "comes at step 20" in words(DEAD, step=15)
+    assert words(DEAD, push=0.0, step=70).endswith("Nothing is pushed.")
     assert "1 has come back" in words(DEAD, slope=0.01, push=3.0, step=40)
 
 

@@ -87,7 +87,7 @@ def test_words_about_the_logits_hold_the_recomputed_numbers():
     z = (-1.5, 3.0, 0.5, 2.0)
     p = plain_softmax(z)
     said = words("logits", label=3, **{f"z{k}": v for k, v in enumerate(z)})
-    assert f"-ln {p[3]:.3g} = {-np.log(p[3]):.3g}" in said
+    assert f"-ln {p[3]:.6g} = {-np.log(p[3]):.3g}" in said
     assert f"{p[0]:.3g}, {p[1]:.3g}, {p[2]:.3g}, {p[3] - 1:.3g}: together 0" in said
 
 
@@ -390,7 +390,7 @@ def test_a_run_that_fails_says_so_on_its_card():
     async def use(card):
         card.run_button.click()
         await asyncio.sleep(0.2)
-        assert card.stage.words == "The run stopped: RuntimeError: no digits left"
+        assert card.stage.words == "This run failed: RuntimeError: no digits left"
         assert card.run_button.description == "Train"
         card.run_button.click()  # it can be tried again
         await asyncio.sleep(0.005)

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from course_lib import explorers
+from course_lib import explore, explorers
 from course_lib.explorers import ch06_autograd as ch06
 from course_lib.explorers import typed
 from course_lib.viz.style import number
-from course_lib.widgets import explore
 
 FORK = {"expression": "b = a + a; c = b + b", "values": "a = 3"}
 D_LAST = {"expression": "c = a * b; d = c + a; y = c * d", "values": "a = 2, b = 3"}

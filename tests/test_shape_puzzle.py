@@ -139,7 +139,7 @@ def test_a_product_of_the_right_shape_may_still_be_another():
         (-19, "The size is right, the sign is not."),
         (2, "That is dW[0, 0]."),
         (-10, "That is dW[1, 1]."),
-        (1000, "1000 is not dW[0, 1]: it is how input 0 met"),
+        (1000, "1000 is not dW[0, 1], which is how input 0 met"),
     ],
 )
 def test_other_wrong_entries_are_told(dW, entry, words):
