@@ -90,6 +90,32 @@ def test_explorers_show_what_was_set(chapter):
             assert picture.evaluate("e => e.decode().then(() => e.naturalWidth)") > 100
 
 
+MOVE_ALL = """moves => new Promise(async done => {
+  const sliders = [...document.querySelectorAll('.bp-explorer input[type=range]')];
+  for (let i = 0; i < moves; i++) {
+    const slider = sliders[i % sliders.length];
+    slider.value = (Number(slider.value) + 1) % (Number(slider.max) + 1);
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+  done(sliders.length);
+})"""
+SIZE = "() => document.querySelector('.jp-Notebook').outerHTML.length"
+
+
+def test_two_hundred_moves_and_answers_add_next_to_nothing_to_the_page(chapter):
+    question = next(i for i in exercises.of_chapter(chapter.number) if i.kind in PLAIN)
+    card = chapter.card(chapter.index(f"{question.name}-check"))
+    enter(card, question, wrong_answer(question)[0])
+    card.get_by_role("status").first.wait_for()
+    before = chapter.page.evaluate(SIZE)
+    assert chapter.page.evaluate(MOVE_ALL, 200) > 0
+    for _ in range(3):
+        enter(card, question, wrong_answer(question)[0])
+    chapter.page.wait_for_timeout(1500)  # the last pictures come in
+    assert chapter.page.evaluate(SIZE) - before < 10_000
+
+
 def test_a_run_can_be_paused_and_the_kernel_stays_free(chapter):
     for item in explorers.load().values():
         if item.chapter != chapter.number or item.run is None:

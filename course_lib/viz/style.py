@@ -1,6 +1,8 @@
 """The look that all pictures share: colours, font sizes, number format, and sizes of text."""
 
+import threading
 from collections.abc import Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 
 import matplotlib
@@ -72,7 +74,18 @@ STYLE = {
     "image.interpolation": "nearest",
 }
 
-styled = matplotlib.rc_context(STYLE)  # a decorator; the settings of the caller come back after it
+_DRAWING = threading.RLock()
+
+
+@contextmanager
+def _style():
+    # matplotlib's settings are global, and JupyterLab runs what widgets call in another thread than
+    # cells: two that change them must not overlap.
+    with _DRAWING, matplotlib.rc_context(STYLE):
+        yield
+
+
+styled = _style()  # a decorator; the settings of the caller come back after it
 
 
 def number(x) -> str:

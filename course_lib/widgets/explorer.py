@@ -7,6 +7,8 @@ JupyterLab, which moves on to another cell.
 
 import asyncio
 import difflib
+import functools
+import threading
 from pathlib import Path
 
 import traitlets
@@ -105,6 +107,17 @@ class Control:
         self.widget.observe(heard, "value" if isinstance(self.spec, Entry) else "index")
 
 
+def locked(method):
+    """Lets one thread at a time into a card."""
+
+    @functools.wraps(method)
+    def run(self, *args, **values):
+        with self._lock:
+            return method(self, *args, **values)
+
+    return run
+
+
 class ExplorerCard(Card):
     """An explorer with its controls. `set(...)` does in code what the controls do."""
 
@@ -124,9 +137,11 @@ class ExplorerCard(Card):
             clickable=item.picture.at is not Moving.at,
         )
         self.stage.on_msg(self._clicked)
-        self._quiet, self._scenes, self._task = False, None, None
+        self._quiet, self._scenes, self._run = False, None, None
+        # JupyterLab may hand what widgets say to a thread of its own, beside the one of the cells.
+        self._lock = threading.RLock()
         before = self._newest.get(item.name)
-        if before is not None and before._task is not None:
+        if before is not None and before._run is not None:
             before._halt("Go on")
         self._newest[item.name] = self
         for control in self.controls.values():
@@ -143,6 +158,7 @@ class ExplorerCard(Card):
 
     # controls to scene to picture --------------------------------------------------------------
 
+    @locked
     def set(self, **values):
         """Sets controls in one go, as if by hand. Raises ValueError for what a control has not."""
         self._quiet = True
@@ -153,6 +169,7 @@ class ExplorerCard(Card):
             self._quiet = False
             self._changed()
 
+    @locked
     def _changed(self, _=None):
         if self._quiet:
             return
@@ -191,33 +208,42 @@ class ExplorerCard(Card):
         self.reset_button.on_click(self._start_over)
         return [self.run_button, self.reset_button]
 
+    @locked
     def _start_or_pause(self, _=None):
-        if self._task is not None:
+        if self._run is not None:
             self._halt("Go on")
             return
         if self._scenes is None:
             self._scenes = self.item.run(self.values)
         self.run_button.description, self.stage.quiet = "Pause", True
-        self._task = asyncio.get_running_loop().create_task(self._go())
+        self._run = object()
+        self._task = asyncio.get_running_loop().create_task(self._go(self._run))
 
-    async def _go(self):
+    async def _go(self, run):
+        while self._step(run):
+            await asyncio.sleep(0.01)  # the kernel answers clicks, and runs cells, meanwhile
+
+    @locked
+    def _step(self, run):
+        """Shows the next scene; False where there is none, or where this run was halted."""
+        if self._run is not run:
+            return False
         try:
-            for scene in self._scenes:
-                self.show(scene)
-                await asyncio.sleep(0.01)  # the kernel answers clicks, and runs cells, meanwhile
+            self.show(next(self._scenes))
+        except StopIteration:
+            self._halt("Finished")
+            self.run_button.disabled = True
         except Exception as error:  # in a task it would vanish
             self._start_over()
             self.stage.words = f"This run failed: {type(error).__name__}: {error}"
-        else:
-            self._halt("Finished")
-            self.run_button.disabled = True
+        return self._run is run
 
+    @locked
     def _halt(self, words):
-        if self._task is not None:
-            self._task.cancel()
-        self._task, self.stage.quiet = None, False
+        self._run, self.stage.quiet = None, False
         self.run_button.description, self.run_button.disabled = words, False
 
+    @locked
     def _start_over(self, _=None):
         self._halt(self.item.action)
         self._scenes = None
