@@ -379,7 +379,7 @@ def test_the_winner_changes_hands_as_the_answer_says():
 
 
 def test_a_typed_kernel_makes_the_map_that_loops_make():
-    own = "1, 2 \N{MINUS SIGN}3/ .5 0 4 /-1 2.5 1"
+    own = "1, 2 \N{MINUS SIGN}3/ .5 0 4 /\N{EN DASH}1 2.5 1"
     W = np.array([[1, 2, -3], [0.5, 0, 4], [-1, 2.5, 1]])
     for label in (3, 8):
         s = scene("kernel_editor", label=label, own=own)
@@ -412,6 +412,30 @@ def test_a_kernel_that_cannot_be_read_is_told_what_is_wanted(typed, said):
     with pytest.raises(ValueError, match="expected|three rows of three") as caught:
         scene("kernel_editor", own=typed)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("1/2 0 0 / 0 0 0 / 0 0 0", "“1/2 0 0 / 0 0 0 / 0 0 0” has 4 rows"),
+        ("0,5 0 0 / 0 0 0 / 0 0 0", "Row 1 of the kernel has 4 numbers"),
+        ("1 1 1 / 1\N{MULTIPLICATION SIGN}2 3 4 / 1 1 1", "Row 2 of the kernel is “1×2 3 4”"),
+    ],
+)
+def test_a_kernel_with_other_signs_is_told_what_they_mean_here(typed, said):
+    with pytest.raises(ValueError, match="A / separates rows; decimals take a point") as caught:
+        scene("kernel_editor", own=typed)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["x" * 100_000, "x" * 100_000 + "/ 1 1 1 / 1 1 1", "1 1 1 / 1 1 " + "9" * 100_000 + "/ 1 1 1"],
+)
+def test_a_long_kernel_is_not_echoed_whole(typed):
+    with pytest.raises(ValueError, match="…”") as caught:
+        scene("kernel_editor", own=typed)
+    assert len(str(caught.value)) < 250
 
 
 def test_what_is_typed_waits_while_another_kernel_is_chosen():

@@ -58,6 +58,8 @@ def nudged(expression, values, name, h=1e-6):
         ("a ** (1 / 2) + 2 ** 3", lambda a, b: a**0.5 + 8),
         ("c = 3; a * c + exp(0)", lambda a, b: 3 * a + 1),
         ("c = a; c * a;", lambda a, b: a * a),
+        ("a \N{MINUS SIGN} b \N{EN DASH} 2", lambda a, b: a - b - 2),
+        ("a \N{MIDDLE DOT} b\N{MULTIPLICATION SIGN}a\N{DOT OPERATOR}3", lambda a, b: a * b * a * 3),
     ],
 )
 def test_a_typed_expression_is_what_python_would_compute(text, formula):
@@ -82,6 +84,10 @@ def test_a_result_comes_before_a_value_of_the_same_name():
 
 REFUSED = {
     "a b": "can't be read at its character 3, 'b'",
+    "2a": "^2a can't be read; write 2 \\* a\\.$",
+    "c = b + 1.5e2a1; c": "^1.5e2a1 can't be read; write 1.5e2 \\* a1\\.$",
+    "2(a + b)": r"^2\(a \+ b\): a product is written with \*",
+    "(a - b)(a + b)": "a product is written with \\*",
     "a + * b": "at its character 5, '\\*'",
     "(a": "can't be read",
     "a +": "can't be read",
@@ -98,10 +104,15 @@ REFUSED = {
     "a.tanh(x=b)": "not known here",
     "exp(*a)": "not known here",
     "relu": "relu is a function",
-    "3 * 4": "no name in it",
+    "3 * 4": r"^3 \* 4 has no name in it",
+    "a; 3": "^The last part, 3, has no name in it",
+    "x = a*b; 5": "^The last part, 5, has no name in it",
+    "y = a*b; z = 1": r"^The last part, z = 1, does not use y = a\*b, and",
+    "a; b": "^The last part, b, does not use a, and",
+    "a; " + "(" * 40 + "b" + ")" * 40: r"^The last part, \({39}…, does not use a, and",
     "a / (b - 3)": r"a / \(b - 3\) divides by 0",
     "(b - 3) ** -1": "divides by 0",
-    "(b - 3) ** 0.5": "too steep",
+    "(b - 3) ** 0.5": r"^\(b - 3\) \*\* 0.5 is too steep here: its slope has no end",
     "(-a) ** 0.5": "not a real number",
     "(-8) ** 0.5 * a": "not a real number",
     "exp(1000 * a)": "too large to be computed",
@@ -109,7 +120,7 @@ REFUSED = {
     "a ** b": "exponent has to be a number from -10 to 10",
     "9**9**9": "exponent has to be a number",
     "a**9**9": "exponent has to be a number",
-    "1e400 * a": "too large, at most 1,000,000",
+    "1e400 * a": "^1e400 is too large, at most 1,000,000",
     "a ^ 2": "with \\*\\*",
     "2j * a": "not known here",
     "True * a": "not known here",
@@ -160,6 +171,20 @@ def test_what_can_not_be_read_is_refused_with_what_is_wanted(text):
     assert len(str(error.value)) < 250
 
 
+@pytest.mark.parametrize(
+    ("text", "a", "slope"),
+    [("a**0.5", 1e-30, "5e\\+14"), ("1/a", 1e-7, "-1e\\+14"), ("a**-1", 1e-8, "-1e\\+16")],
+)
+def test_a_slope_that_is_only_large_is_told_as_a_number(text, a, slope):
+    with pytest.raises(ValueError, match=f"its slope is {slope}, at most 1e\\+12 can be shown"):
+        typed.read_expression(text, {"a": a})
+
+
+def test_a_second_name_for_a_leaf_is_no_unused_part():
+    graph = typed.read_expression("c = a; c", {"a": 2.0})
+    assert [node.data for node in graph.nodes] == [2.0]
+
+
 def test_nested_parentheses_are_no_trouble():
     graph = typed.read_expression("(" * 59 + "a" + ")" * 59, {"a": 2.0})
     assert [node.data for node in graph.nodes] == [2.0]
@@ -167,13 +192,20 @@ def test_nested_parentheses_are_no_trouble():
 
 def test_values_are_plain_numbers_with_names():
     assert typed.read_values("a = 2, b = -0.5; w1=1/4") == {"a": 2.0, "b": -0.5, "w1": 0.25}
+    assert typed.read_values("a = \N{MINUS SIGN}2, b = 3\N{MIDDLE DOT}2") == {"a": -2.0, "b": 6.0}
     for text, wanted in {
         "a": "wanted is a list like a = 2, b = 3",
         "a = b": "b is no number",
         "a = a": "a is no number",
         "a = 2 b = 3": "can't be read",
         "a == 2": "can't be read",
-        "a =": "nothing behind",
+        "a =": "nothing behind a =; wanted is a list like a = 2, b = 3",
+        "a = 1.5.": "^1.5. is no number; wanted is a list like",
+        "a = (1,2)": r"^\(1 is no number; wanted is a list like",
+        "a = 2b": "^2b is no number; wanted is a list like",
+        "a: 2": "^Character 2, ':', has no place here; wanted is a list like",
+        "a = not 2": "^not 2 is not known here; wanted is a list like",
+        "a = 1e400": "^1e400 is too large",
         "= 3": "no name",
         "2 = 3": "2 is no name",
         "a = 2, a = 3": "a has two values here, 2 and 3",
@@ -189,7 +221,8 @@ def test_values_are_plain_numbers_with_names():
 
 
 PIECES = [*"ab+-*/().,;= \t'[]{}:^@%\\", "**", "relu", "tanh(", "exp(", "9", "1e9", "0x", "_", "__",
-          ".__class__", "lambda ", "if ", "for ", "2j", "\u03b1", "\u00b2", "\x00"]  # fmt: skip
+          ".__class__", "lambda ", "if ", "for ", "2j", "\u03b1", "\u00b2", "\u2212", "\u00b7",
+          "\x00", "2a", "; "]  # fmt: skip
 
 
 @settings(max_examples=100, deadline=None)

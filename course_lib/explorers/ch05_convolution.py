@@ -14,6 +14,7 @@ from matplotlib.textpath import TextPath
 from course_lib import functional
 from course_lib.datasets import load_mnist
 from course_lib.explorers.explorer import Choose, Entry, Explorer, Steps, Switch
+from course_lib.explorers.typed import SIGNS, short
 from course_lib.viz.moving import Moving
 from course_lib.viz.style import (
     COLORS,
@@ -767,7 +768,10 @@ KERNELS = {
     "outline": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1.0]]),
     "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0.0]]),
 }
-WANTED = "A kernel is three rows of three numbers, such as -1 0 1 / -2 0 2 / -1 0 1."
+WANTED = (
+    "A kernel is three rows of three numbers, such as -1 0 1 / -2 0 2 / -1 0 1. A / separates "
+    "rows; decimals take a point, as in 0.5."
+)
 
 
 def read_kernel(text):
@@ -775,20 +779,22 @@ def read_kernel(text):
 
     Raises ValueError, which says what was given and what is wanted.
     """
-    rows = text.replace("\N{MINUS SIGN}", "-").replace(",", " ").split("/")
+    rows = text.split("/")
     if len(rows) != 3:
-        raise ValueError(f"The kernel “{text}” has {count(len(rows), 'row')}. {WANTED}")
+        raise ValueError(f"The kernel “{short(text)}” has {count(len(rows), 'row')}. {WANTED}")
     kernel = []
     for k, row in enumerate(rows, start=1):
+        quoted = short(row.strip())
         try:
-            values = [float(word) for word in row.split()]
+            values = [float(word) for word in row.translate(SIGNS).replace(",", " ").split()]
         except ValueError:
-            raise ValueError(f"Row {k} of the kernel is “{row.strip()}”. {WANTED}") from None
+            raise ValueError(f"Row {k} of the kernel is “{quoted}”. {WANTED}") from None
         if len(values) != 3:
             raise ValueError(f"Row {k} of the kernel has {count(len(values), 'number')}. {WANTED}")
         if not all(abs(v) <= 100 for v in values):
-            raise ValueError(f"Row {k} of the kernel is “{row.strip()}”, expected numbers from "
-                             "-100 to 100.")  # fmt: skip
+            raise ValueError(
+                f"Row {k} of the kernel is “{quoted}”, expected numbers from -100 to 100."
+            )
         kernel.append(values)
     return np.array(kernel) + 0.0
 

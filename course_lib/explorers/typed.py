@@ -2,6 +2,7 @@
 
 import ast
 import keyword
+import math
 import operator
 import re
 import warnings
@@ -22,6 +23,13 @@ OPERATORS = {
 FUNCTIONS = {"relu": Value.relu, "exp": Value.exp, "tanh": Value.tanh}
 KNOWN = "+ - * / **, relu(…), exp(…) and tanh(…)"
 EXAMPLE = "c = a * b; y = c + tanh(a)"
+A_LIST = "wanted is a list like a = 2, b = 3"
+PARTS = f"wanted are names, numbers, {KNOWN}"
+SIGNS = str.maketrans({  # pasted from the texts and pictures, which print them
+    "\N{MINUS SIGN}": "-", "\N{EN DASH}": "-",
+    "\N{MULTIPLICATION SIGN}": "*", "\N{MIDDLE DOT}": "*", "\N{DOT OPERATOR}": "*",
+})  # fmt: skip
+PRODUCT_WITHOUT_SIGN = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z]\w*)")
 
 
 @dataclass(frozen=True)
@@ -44,15 +52,15 @@ def read_values(text: str) -> dict[str, float]:
 
     Raises ValueError, with what was given and what is wanted.
     """
-    _plain(text)
+    text = _plain(text, A_LIST)
     values = {}
     for part in filter(None, map(str.strip, re.split("[,;]", text))):
         name, equals, given = part.partition("=")
         if not equals:
-            raise ValueError(f"{part} gives no value; wanted is a list like a = 2, b = 3.")
+            raise ValueError(f"{part} gives no value; {A_LIST}.")
         name = _name(name.strip())
         if "=" in given:
-            raise ValueError(f"{part} can't be read; wanted is a list like a = 2, b = 3.")
+            raise ValueError(f"{part} can't be read; {A_LIST}.")
         if name in values:
             raise ValueError(
                 f"{name} has two values here, {number(values[name])} and {given.strip()}."
@@ -67,31 +75,44 @@ def read_expression(text: str, values: dict[str, float]) -> Typed:
     Raises ValueError, with what was given and what is wanted, for everything but names, numbers,
     the four operations, ** with a number, relu, exp and tanh, and for what is too large to draw.
     """
-    _plain(text)
-    statements = [_statement(part) for part in text.split(";") if part.strip()]
+    text = _plain(text, PARTS)
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    statements = [_statement(part) for part in parts]
     if not statements:
         raise ValueError(f"There is no expression; wanted is one like {EXAMPLE}.")
     reader = _Reader(values, {name for name, _ in statements if name})
+    results = []
     for name, formula in statements:
         result = reader.read(formula)
-        if name:
-            result = reader.call(name, result)
-    if not isinstance(result, Value):
-        raise ValueError(f"{text.strip()} has no name in it, so nothing can be differentiated.")
-    return reader.graph(result)
+        results.append(reader.call(name, result) if name else result)
+    last = f"The last part, {short(parts[-1])}," if len(parts) > 1 else parts[0]
+    if not isinstance(results[-1], Value):
+        raise ValueError(f"{last} has no name in it, so nothing can be differentiated.")
+    if not results[-1].parents:
+        for part, result in zip(parts, results, strict=True):
+            if result is not results[-1]:
+                raise ValueError(
+                    f"{last} does not use {short(part)}, and only what it uses is drawn."
+                )
+    return reader.graph(results[-1])
 
 
-def _plain(text):
+def short(text: str, most: int = 40) -> str:
+    """A text to be quoted, cut to at most `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _plain(text, wanted):
+    """The text with - and * for the signs that are printed for them, and nothing odd in it."""
     if len(text) > LONGEST:
         raise ValueError(f"The text has {len(text):,} characters, at most {LONGEST} can be read.")
+    text = text.translate(SIGNS)
     odd = re.search(r"[^A-Za-z0-9_+\-*/().,;= ]", text)
     if odd and odd[0] == "^":
         raise ValueError("A power is written with **, as in a**2, not with ^.")
     if odd:
-        raise ValueError(
-            f"Character {odd.start() + 1}, {odd[0]!r}, has no place here; wanted are names, "
-            f"numbers, {KNOWN}."
-        )
+        raise ValueError(f"Character {odd.start() + 1}, {odd[0]!r}, has no place here; {wanted}.")
+    return text
 
 
 def _statement(part):
@@ -125,20 +146,40 @@ class _Reader:
 
     def read(self, text):
         """A Value, or a float where no name is in it."""
-        text = text.strip()
+        self.text = text = text.strip()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # such as for 1if
                 tree = ast.parse(text, mode="eval").body
         except SyntaxError as error:
-            raise ValueError(_where(text, error.offset)) from None
+            raise ValueError(self.where(error.offset)) from None
         return self.term(tree)
+
+    def where(self, offset):
+        """What can't be read, and at which character."""
+        text, only_numbers = self.text, self.values is None
+        wanted = A_LIST if only_numbers else f"wanted is an expression, as in {EXAMPLE}"
+        if not text:
+            return f"There is nothing behind a =; {wanted}."
+        if only_numbers:
+            return f"{short(text)} is no number; {wanted}."
+        if product := PRODUCT_WITHOUT_SIGN.search(text):
+            return f"{short(product[0])} can't be read; write {product[1]} * {short(product[2])}."
+        at = offset - 1 if offset else len(text)
+        here = f"at its character {at + 1}, {text[at]!r}" if at < len(text) else "at its end"
+        return f"{short(text)} can't be read {here}; {wanted}."
+
+    def quote(self, tree):
+        """What was typed for that part of the text."""
+        return short(self.text[tree.col_offset : tree.end_col_offset])
 
     def term(self, tree):
         match tree:
             case ast.Constant(value=int() | float() as given) if not isinstance(given, bool):
                 if abs(given) > LARGEST_NUMBER:
-                    raise ValueError(f"{_words(tree)} is too large, at most 1,000,000 is wanted.")
+                    raise ValueError(
+                        f"{self.quote(tree)} is too large, at most 1,000,000 is wanted."
+                    )
                 return float(given)
             case ast.Name(id=name):
                 return self.look_up(name)
@@ -160,10 +201,13 @@ class _Reader:
                 x = self.term(inner)
                 return self.make(tree, FUNCTIONS[name], [f"{name}(", x, ")"], x)
             case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
-                raise ValueError(f"{_words(tree)}: {name} takes one number, as in {name}(a).")
+                raise ValueError(f"{self.quote(tree)}: {name} takes one number, as in {name}(a).")
             case ast.Call(func=ast.Name(id=name)):
                 raise ValueError(f"The function {name} is not known; there are relu, exp and tanh.")
-        raise ValueError(f"{_words(tree)} is not known here; wanted are names, numbers, {KNOWN}.")
+            case ast.Call(func=ast.Constant() | ast.BinOp()):  # such as 2(a + b)
+                raise ValueError(f"{self.quote(tree)}: a product is written with *, as in 2 * a.")
+        wanted = A_LIST if self.values is None else PARTS
+        raise ValueError(f"{self.quote(tree)} is not known here; {wanted}.")
 
     def look_up(self, name):
         if name in self.called:
@@ -172,7 +216,7 @@ class _Reader:
             raise ValueError(f"{name} is used before it is computed; its line has to come first.")
         _name(name)
         if self.values is None:
-            raise ValueError(f"{name} is no number; wanted is a list like a = 2, b = 3.")
+            raise ValueError(f"{name} is no number; {A_LIST}.")
         if name not in self.values:
             raise ValueError(f"{name} has no value; write one, such as {name} = 2, to the values.")
         self.called[name] = self.keep(Value(self.values[name]), [])
@@ -181,7 +225,7 @@ class _Reader:
     def power(self, tree, base, exponent):
         if isinstance(exponent, Value) or abs(exponent) > LARGEST_EXPONENT:
             raise ValueError(
-                f"{_words(tree)}: the exponent has to be a number from {-LARGEST_EXPONENT} to "
+                f"{self.quote(tree)}: the exponent has to be a number from {-LARGEST_EXPONENT} to "
                 f"{LARGEST_EXPONENT}."
             )
         return self.make(tree, lambda x: x**exponent, [base, " ** ", exponent], base)
@@ -194,17 +238,21 @@ class _Reader:
             first, *others = operands
             result = function(Value(first) if constant else first, *others)
         except ZeroDivisionError:
-            raise ValueError(f"{_words(tree)} divides by 0, or by almost 0.") from None
+            raise ValueError(f"{self.quote(tree)} divides by 0, or by almost 0.") from None
         except OverflowError:
-            raise ValueError(f"{_words(tree)} is too large to be computed.") from None
+            raise ValueError(f"{self.quote(tree)} is too large to be computed.") from None
         except ValueError as error:
-            raise ValueError(f"{_words(tree)}: {error}.") from None
+            raise ValueError(f"{self.quote(tree)}: {error}.") from None
         if not abs(result.data) <= LARGEST_VALUE:
             raise ValueError(
-                f"{_words(tree)} is {number(result.data)}, at most 1,000,000,000 can be shown."
+                f"{self.quote(tree)} is {number(result.data)}, at most 1,000,000,000 can be shown."
             )
-        if not all(abs(slope) <= LARGEST_SLOPE for slope in result.local):
-            raise ValueError(f"{_words(tree)} is too steep here: its slope has no end.")
+        for slope in result.local:
+            if not abs(slope) <= LARGEST_SLOPE:
+                size = "has no end"
+                if math.isfinite(slope):
+                    size = f"is {number(slope)}, at most {LARGEST_SLOPE:.0e} can be shown"
+                raise ValueError(f"{self.quote(tree)} is too steep here: its slope {size}.")
         return result.data if constant else self.keep(result, parts)
 
     def keep(self, node, parts):
@@ -244,19 +292,3 @@ class _Reader:
             formulas=tuple("".join(map(words, self.made[node])) for node in nodes),
             parents=tuple(tuple(place[p] for p in node.parents) for node in nodes),
         )
-
-
-def _where(text, offset):
-    if not text:
-        return f"There is nothing behind a =; wanted is an expression, as in {EXAMPLE}."
-    at = offset - 1 if offset else len(text)
-    here = f"at its character {at + 1}, {text[at]!r}" if at < len(text) else "at its end"
-    return f"{_short(text)} can't be read {here}; wanted is an expression, as in {EXAMPLE}."
-
-
-def _words(tree):
-    return _short(ast.unparse(tree))
-
-
-def _short(text):
-    return text if len(text) <= 40 else f"{text[:39]}…"
