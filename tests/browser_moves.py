@@ -120,7 +120,7 @@ MOVES = {
         ({"axis": "1", "keepdims": "on"}, lambda: "(3, 1)"),
     ],
     "tangent_and_nudge": [
-        ({"nudge": "0.5"}, lambda: f"misses by {9 * 0.5**2:.4g}, {900 * 0.25 / 15:.1f} %"),
+        ({"nudge": "0.3"}, lambda: f"misses by {9 * 0.3**2:.4g}, {900 * 0.09 / 9:.1f} %"),
         (
             {"curve": "sin(2x)", "x": "0.25", "nudge": f"{MINUS}0.5"},
             lambda: tangent_miss(lambda t: math.sin(2 * t), 2 * math.cos(0.5), 0.25, -0.5),
@@ -174,7 +174,7 @@ MOVES = {
         ({"z": "1000"}, lambda: loss_of([1000, 999, 998], 1)),
     ],
     "weights_over_training": [
-        ({"after": "no training"}, lambda: f"they were {spread_of_weights(0)} large"),
+        ({"after": "1 epoch"}, lambda: f"they were {spread_of_weights(0)} large"),
         (
             {"after": "10 epochs", "show": "change since the start"},
             lambda: f"have moved by {spread_of_weights(10)}",

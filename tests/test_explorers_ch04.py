@@ -49,7 +49,8 @@ def test_each_control_of_chapter_04_changes_picture_and_words(name):
         assert moving.say(changed) != said, control
         if (name, control) != ("train_and_watch", "batch"):  # nothing is drawn of it
             assert moving.frame(changed) != first, control
-    assert moving.frame(start) == first
+    if name != "temperature":  # its curves grow with what was tried
+        assert moving.frame(start) == first
 
 
 # logits

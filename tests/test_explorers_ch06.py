@@ -428,7 +428,7 @@ def test_the_picture_is_as_high_as_its_graph(graph_picture):
         assert len(graph_picture.axes.texts) == len(fresh.axes.texts)
         assert len(graph_picture.axes.patches) == len(fresh.axes.patches)
     assert heights[0] < heights[1] <= ch06.HIGHEST
-    with pytest.raises(ValueError, match="inches high, at most 4.5"):
+    with pytest.raises(ValueError, match="too large for the picture; wanted is one with fewer"):
         item.compute(**{**item.start, "expression": "a*b + c*d + e*f + g",
                         "values": "a=1,b=2,c=3,d=4,e=5,f=6,g=7"})  # fmt: skip
 

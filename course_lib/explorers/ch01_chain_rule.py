@@ -123,7 +123,7 @@ Explorer(
     controls={
         "curve": Choose("curve", {words: words for words in CURVES}, "(3x + 2)²"),
         "x": Steps("x", grid(-1, 1, 0.25), 1.0, shown),
-        "nudge": Steps("nudge", grid(-1, 1, 0.05), 1.0, shown),
+        "nudge": Steps("nudge", grid(-1, 1, 0.05), 0.5, shown),
     },
     compute=tangent,
     picture=TangentPicture,
@@ -232,7 +232,7 @@ class ChainPicture(Moving):
         return words + (
             f" Backward: the box {box} saw {a} = {number(s.values[i])}, where its slope is "
             f"{number(s.local[i])}. So dy/d{a} = {number(s.gradients[i + 1])} · "
-            f"{number(s.local[i])} = {number(s.gradients[i])}."
+            f"{factor(s.local[i])} = {number(s.gradients[i])}."
         )
 
 
@@ -244,8 +244,8 @@ Explorer(
     name="chain_on_wires",
     title="A chain, forward and backward",
     question="Step through the chain, or press *Play*. **For $(3x + 2)^2$, at which $x$ is the "
-    "slope $dy/dx$ equal to $-6$, and which box changed its sign?** Say the next number before "
-    "you take the step.",
+    "slope $dy/dx$ equal to $-6$, and at which box does the sign turn?** Say the next number "
+    "before you take the step.",
     answer="At $x = -1$: the square sees $v = -1$, and its slope there is $2v = -2$. The other two "
     "boxes have slopes 3 and 1 wherever they stand. The square's slope depends on what it saw, so "
     "the forward value has to be kept.",

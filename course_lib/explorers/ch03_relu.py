@@ -116,7 +116,9 @@ Explorer(
     "not yet at 2, where the smallest z is exactly 0. The sign of dA never matters: the mask was "
     "set by z.",
     controls={
-        "shift": Steps("added to every bias", [i / 2 for i in range(-6, 7)], 0.0, shown, play=True),
+        "shift": Steps(
+            "added to every bias", [i / 2 for i in range(6, -7, -1)], 0.0, shown, play=True
+        ),
         "sample": Steps("sample", range(5), 0, str),
         "unit": Steps("unit", range(3), 1, str),
     },
@@ -236,9 +238,9 @@ Explorer(
     "and a closed unit 0 or less: too little. With slope 0.01 and no push, 8 are inactive at "
     "step 100, two more than at the start.",
     controls={
-        "step": Steps("step", range(0, STEPS + 1, 5), 0, str, play=True),
         "push": Steps("push", [i / 2 for i in range(7)], 1.0, shown),
         "slope": Choose("slope for negative z", {"0 (ReLU)": 0.0, "0.01": 0.01, "0.1": 0.1}, 0.0),
+        "step": Steps("step", range(0, STEPS + 1, 5), 0, str, play=0.3),
     },
     compute=population,
     picture=PopulationPicture,

@@ -218,6 +218,7 @@ class TemperaturePicture(Moving):
     MARKS = "os^D"
 
     def draw(self, scene):
+        self.tried = {}  # for each row of scores, the lowest and the highest temperature
         self.figure = Figure(figsize=(MAX_WIDTH, 2.8))
         left = self.figure.add_axes((0.185, 0.17, 0.225, 0.7))
         self.bars = Bars(self, left, CLASSES, "probabilities at T", (0, 1.45))
@@ -230,7 +231,7 @@ class TemperaturePicture(Moving):
         )
         right = self.figure.add_axes((0.47, 0.17, 0.38, 0.7))
         right.set(xscale="log", xlim=(0.045, 112), ylim=(-0.04, 1.04), xlabel="temperature T")
-        right.set_title("and at every T", fontsize=SMALL + 1)
+        right.set_title("and where you have been", fontsize=SMALL + 1)
         right.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
         right.set_yticks([0, 0.25, 0.5, 1], ["0", "1/4", "1/2", "1"])
         right.minorticks_off()
@@ -251,8 +252,12 @@ class TemperaturePicture(Moving):
         for k, (name, z) in enumerate(zip(self.names, s.z, strict=True)):
             name.set_text(f"class {k}, score {shown(z)}")
         self.now.set_xdata([s.T, s.T])
+        # The curves grow with what was tried: all of them at once would leave nothing to predict.
+        low, high = self.tried.get(tuple(s.z), (s.T, s.T))
+        low, high = self.tried[tuple(s.z)] = min(low, s.T), max(high, s.T)
         for curve, point, values, p in zip(self.curves, self.points, s.curves.T, s.p, strict=True):
-            curve.set_data(ALL_T, values)
+            seen = (low <= ALL_T) & (high >= ALL_T)
+            curve.set_data(ALL_T[seen], values[seen])
             point.set_data([s.T], [p])
 
     def say(self, s):
@@ -421,7 +426,8 @@ Explorer(
     question="Three scores, $z$ the first of them; class 1, in the middle, is the true one. "
     "**At which $z$ does the plain formula break, in float64 and in float32? Is it always nan "
     "that warns you?** Then take the row $z, 0, -1$ and a large $z$: the shift saves the "
-    "probabilities. Does it save the loss $-\\ln p$?",
+    "probabilities. Does it save the loss $-\\ln p$? Look at "
+    "both ends of the slider.",
     answer="float64 ends at $e^{709.78}$, so 709 still works and 710 gives inf / inf. float32 ends "
     "at $e^{88.72}$: 88 works, 89 does not. Downwards the sum becomes 0 at -746 (-104 in float32), "
     "and 0 / 0 is nan as well. Just above that no nan warns you: at -744 the row $z, z - 1, z - 2$ "
@@ -552,7 +558,7 @@ Explorer(
     "it adds up: over 1,000 digits it makes the units' $z$ vary by 0.48, the larger noise by 0.36 "
     "(standard deviations). After 10 epochs the change is 0.034.",
     controls={
-        "step": Steps("after", STOPS, 469, stop_words, play=True),
+        "step": Steps("after", STOPS, 0, stop_words, play=True),
         "show": Choose(
             "show", {"weights": "weights", "change since the start": "change"}, "weights"
         ),
@@ -696,9 +702,9 @@ Explorer(
     name="train_and_watch",
     title="Train, and change the rate on the way",
     question="A network 784-32-10 learns from 4,000 digits. Train it at 0.1 until the loss is "
-    "below 0.5. **Now take the rate to 10 for about a hundred steps, and back to 0.1. Does the "
-    "loss come back down?** Start over, and do the same with 1 in place of 10. Watch the silent "
-    "units. (*Pause* to set the rate, if you like, and go on.)",
+    "below 0.5. **Now *Pause*, set the rate to 10, go on for a second, pause, and set it back to "
+    "0.1. Does the loss come back down?** Start over, and do the same with 1 in place of 10. "
+    "Watch the silent units.",
     answer="At 10, no. The loss shoots up, often past 1,000, and falls back to about 2.3. At 0.1 "
     "again it stays there, or comes down to 1.9 at best: at least 29 of the 32 units are silent on "
     "all 500 digits, hardly any gradient goes through the layer, and what is left reads three "

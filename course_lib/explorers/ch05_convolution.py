@@ -337,7 +337,8 @@ class WindowPicture(Board):
         return (
             words
             + f", so y[{i}, {j}] = {total}. {s.done} of 100 entries of y "
-            + ("is filled." if s.done == 1 else "are filled.")
+            + ("is filled; " if s.done == 1 else "are filled; ")
+            + f"the largest so far is {number(np.nanmax(s.so_far))}."
         )
 
     def at(self, x, y):
@@ -439,7 +440,7 @@ Explorer(
     "*level edges* gives -3, at [2, 6].",
     controls={
         "kernel": Choose("kernel", {words: words for words in EDGES}, "upright edges"),
-        "position": Steps("position", POSITIONS, (4, 3), _place_words, play=True),
+        "position": Steps("position", POSITIONS, (4, 3), _place_words, play=0.15),
     },
     compute=window,
     picture=WindowPicture,
@@ -458,7 +459,7 @@ Explorer(
     "gets does.",
     controls={
         "kernel": Choose("kernel", {words: words for words in EDGES}, "slanted edges"),
-        "position": Steps("position", POSITIONS, (5, 2), _place_words, play=True),
+        "position": Steps("position", POSITIONS, (5, 2), _place_words, play=0.15),
     },
     compute=window_back,
     picture=WindowBackPicture,
@@ -596,7 +597,7 @@ Explorer(
     "kernel's own numbers appear nowhere: y is linear in W, so its slope is the pixels alone.",
     controls={
         "weight": Choose("weight", {f"W[{i}, {j}]": (i, j) for i, j in WEIGHTS}, (0, 0)),
-        "done": Steps("positions", range(10), 5, _count_words, play=True),
+        "done": Steps("positions", range(10), 0, _count_words, play=True),
     },
     compute=one_weight,
     picture=WeightPicture,

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from course_lib.autograd import Tensor, add
 from course_lib.explorers.explorer import Choose, Entry, Explorer, Steps
-from course_lib.explorers.typed import read_expression, read_values
+from course_lib.explorers.typed import read_expression, read_values, short
 from course_lib.viz.expressions import BACK, MORE, SENT, Boxes, Node
 from course_lib.viz.moving import Moving
 from course_lib.viz.style import (
@@ -132,8 +132,8 @@ def _graph(expression, values):
     height = layout.height + KEY_HEIGHT + 0.1
     if height > HIGHEST:
         raise ValueError(
-            f"{expression.strip()} needs a picture {height:.1f} inches high, at most {HIGHEST} "
-            "can be shown; wanted is something shorter."
+            f"The graph of {short(expression.strip())} is too large for the picture; wanted is one "
+            "with fewer operations."
         )
     return SimpleNamespace(
         typed=typed, right=right, walks=walks, edges=edges, layout=layout, height=height

@@ -10,13 +10,16 @@ REGISTRY = {}
 
 @dataclass(frozen=True)
 class Steps:
-    """A slider over a list of values. shown: how a value is written. play: it can run by itself."""
+    """A slider over a list of values. shown: how a value is written.
+
+    play: whether it can run by itself, or the seconds that it then takes for a step.
+    """
 
     label: str
     values: Sequence
     start: Any
     shown: Callable[[Any], str] = str
-    play: bool = False
+    play: bool | float = False
 
     def __post_init__(self):
         if self.start not in list(self.values):

@@ -41,7 +41,7 @@ class Slider(AnyWidget):
     label = traitlets.Unicode().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
-    play = traitlets.Bool(False).tag(sync=True)
+    pace = traitlets.Float(0).tag(sync=True)  # seconds for a step that plays; 0: it does not play
 
 
 class Chooser(AnyWidget):
@@ -84,12 +84,12 @@ class Control:
             self.widget.add_class("bp-wide" if spec.wide else "bp-entry")
             return
         self.values = list(spec.values)
-        play = {"play": spec.play} if isinstance(spec, Steps) else {}
+        pace = 0.5 if getattr(spec, "play", False) is True else float(getattr(spec, "play", 0))
         self.widget = WIDGETS[type(spec)](
             label=spec.label,
             labels=[] if isinstance(spec, Switch) else [spec.words(v) for v in self.values],
             index=self.values.index(spec.start),
-            **play,
+            **({"pace": pace} if isinstance(spec, Steps) else {}),
         )
 
     @property

@@ -45,7 +45,7 @@ function render({ model, el }) {
   // JupyterLab moves between cells with these keys.
   el.addEventListener("keydown", event => MINE.includes(event.key) && event.stopPropagation());
   model.on("change:index change:labels", show);
-  if (model.get("play")) {
+  if (model.get("pace")) {
     button.type = "button";
     button.className = "jupyter-button";
     button.setAttribute("aria-label", `Play ${model.get("label")}`);
@@ -53,7 +53,7 @@ function render({ model, el }) {
       if (timer) return stop();
       if (model.get("index") === model.get("labels").length - 1) put(0);
       button.textContent = "Pause";
-      timer = setInterval(step, 500);
+      timer = setInterval(step, 1000 * model.get("pace"));
     });
     stop();
     el.append(button);

@@ -24,6 +24,8 @@ function render({ model, el }) {
   const say = () => {
     words.setAttribute("aria-live", model.get("quiet") ? "off" : "polite");
     words.textContent = model.get("words");
+    // Room that was needed once is kept, so that what stands below does not jump.
+    words.style.minHeight = `${Math.max(parseFloat(words.style.minHeight) || 0, words.offsetHeight)}px`;
   };
   model.on("change:png", draw);
   model.on("change:words change:quiet", say);
