@@ -2359,7 +2359,7 @@ FindLine(
             True,
         ),
         Option(
-            "The true class has to be pushed up, so it must be `+=`.",
+            "The sign is wrong: the true class has to be pushed up.",
             "The scores move against the gradient. A negative gradient is what pushes up.",
         ),
         Option(

@@ -3042,7 +3042,7 @@ FindLine(
     loss=_row_loss,
     reasons=(
         Option(
-            "The kernel has to be turned around: `w[::-1] * dy[i]`.",
+            "On the way back, a factor has to be turned around: `[::-1]`.",
             "Seen from one pixel the weights come in reverse order. But this walk goes over the "
             "places, and each place sends to its pixels in the order in which it read them.",
         ),
