@@ -113,6 +113,14 @@ def test_the_fork_has_the_right_numbers(fork):
     assert (verdict.status, verdict.points) == ("passed", 1)
 
 
+def test_a_gradient_may_be_called_by_its_whole_name(fork):
+    gradients = {"dL/dL": 1, "dp": 1, " s": 4, "b ": 3, "dL/da": 7}
+    raw = {"values": fork.solution["values"], "gradients": gradients}
+    assert fork.judge(raw).passed
+    assert fork.judge(json.dumps(raw)).passed
+    assert ask("t_graph", raw).cells["gradients", "p"].value == "1"
+
+
 def test_typed_texts_count_and_decimals_may_be_rounded_on_the_way():
     question = graph({"x": 0.7}, [("s", "sigmoid", "x"), ("y", "multiply", 100, "s")])
     s, ds = question.values["s"], question.gradients["x"]
@@ -244,6 +252,48 @@ def test_a_slip_behind_a_wrong_number_is_wrong_and_told_in_its_turn(fork):
     assert "you do not swap at p" in fork.judge(raw).message
 
 
+def test_a_gradient_is_not_explained_by_a_number_that_was_made_from_it(fork):
+    for wrong in ({"p": 99, "b": 99}, {"s": 50, "a": 50}):
+        assert " is not right. " in fork.judge(with_entries(fork, gradients=wrong)).message
+    told = fork.judge(with_entries(fork, gradients={"p": 7})).message  # the right dL/da
+    assert told.startswith("dL/dp = 7 is what comes out if you give dL/da here.")
+
+
+def test_halving_at_a_difference_is_told(fork):
+    message = fork.judge(with_entries(fork, gradients={"p": 0.5, "b": 0.5})).message
+    assert message.startswith("dL/dp = 0.5 is what comes out if the difference L shares out")
+    alone = graph({"x": 5, "w": 2}, [("L", "subtract", "x", "w")])
+    for name, half in (("x", 0.5), ("w", -0.5)):
+        message = alone.judge(with_entries(alone, gradients={name: half})).message
+        assert "Each input gets it all, with its own sign." in message
+
+
+def coincidences(question):
+    """(entry, what somebody might put there) where that is the right number after all."""
+    found = set()
+    for which, right in (("values", question.values), ("gradients", question.gradients)):
+        for name in question.asked(which):
+            make = question._value_slips if which == "values" else question._gradient_slips
+            others = {s.words: s.number for s in make(name, question.values, question.gradients)}
+            others |= {f"value of {n}": v for n, v in question.values.items()}
+            others |= {f"gradient of {n}": v for n, v in question.gradients.items()}
+            others.pop(f"{which.removesuffix('s')} of {name}")
+            near = [words for words, v in others.items() if abs(v - right[name]) < 1e-3]
+            found |= {(which, name, words) for words in near}
+    return found
+
+
+@pytest.mark.parametrize("question", [pytest.param(q, id=q.name) for q in GRAPHS])
+def test_no_wrong_number_is_right_by_the_choice_of_inputs(question):
+    program = [(n.name, n.operation, *n.inputs) for n in question.nodes]
+    always = None
+    for k, inputs in enumerate(([3.137, -1.719], [0.731, 2.419])):
+        generic = graph(dict(zip(question.inputs, inputs, strict=True)), program, f"t_{k}")
+        found = coincidences(generic)
+        always = found if always is None else always & found
+    assert coincidences(question) - always == set()
+
+
 # what follows ------------------------------------------------------------------------------------
 
 
@@ -281,11 +331,14 @@ def test_a_partial_answer_is_unfinished_and_no_attempt(fork):
     raw = {"values": {"s": "3", "p": None}, "gradients": {"L": " "}}
     verdict = fork.judge(raw)
     assert (verdict.status, verdict.finding.kind) == ("failed", "unfinished")
-    assert verdict.message == "1 of 8 entries are filled in, and right."
+    assert verdict.message == "1 of 8 entries is filled in, and right."
     assert ask("t_graph", raw).record["attempts"] == 0
+    assert fork.judge({"values": {"s": 3, "p": 12}}).message.startswith("2 of 8 entries are ")
 
 
-@pytest.mark.parametrize("raw", [None, "", {}, {"values": {}}, {"gradients": {"a": "", "s": None}}])
+@pytest.mark.parametrize(
+    "raw", [None, "", {}, {"values": {}}, {"values": None}, {"gradients": {"a": "", "s": None}}]
+)
 def test_an_empty_answer_is_not_attempted(fork, raw):
     assert fork.judge(raw).status == "not attempted"
 
@@ -301,6 +354,8 @@ def test_an_empty_answer_is_not_attempted(fork, raw):
         ({"values": {"s": "x"}}, "Your entry for s cannot be read: 'x' is not a number"),
         ({"gradients": {"s": "1,5"}}, "Your entry for dL/ds cannot be read: write 1.5"),
         ({"values": {"s": True}}, "cannot be read"),
+        ({"values": {"ds": 4}}, "'ds' is none of the values"),
+        ({"gradients": {"s": 4, "dL/ds": 4}}, "dL/ds is there twice."),
     ],
 )
 def test_garbage_is_an_error_with_its_reason(fork, raw, words):

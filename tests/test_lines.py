@@ -59,7 +59,19 @@ def small():
 
 
 @pytest.mark.parametrize(
-    "raw", [{"line": 4, "why": "b"}, {"line": "4", "why": " B "}, {"line": 4.0, "why": "b"}, "4 b"]
+    "raw",
+    [
+        {"line": 4, "why": "b"},
+        {"line": "4", "why": " B "},
+        {"line": 4.0, "why": "b"},
+        {"line": "line 4", "why": "(b)"},
+        [4, "b"],
+        (4, "b"),
+        ["b", "4"],
+        np.array(["4", "b"]),
+        '{"line": 4, "why": "b"}',
+        *("4 b", "4b", "b4", "b 4", "B, 4", "4; b", "4-b", "4. b", "4 (b)", "Line 4, reason b"),
+    ],
 )
 def test_the_right_line_with_the_right_reason_passes(small, raw):
     verdict = small.judge(raw)
@@ -111,7 +123,7 @@ def test_half_an_answer_is_unfinished(small):
     assert verdict.message == "Not finished: now say which line it is."
 
 
-@pytest.mark.parametrize("raw", [None, "", {}, {"line": None, "why": ""}])
+@pytest.mark.parametrize("raw", [None, "", {}, [], {"line": None, "why": ""}, {"line": " "}])
 def test_neither_line_nor_reason_is_not_attempted(small, raw):
     assert small.judge(raw).status == "not attempted"
 
@@ -126,8 +138,10 @@ def test_neither_line_nor_reason_is_not_attempted(small, raw):
         ({"line": 4, "why": "z"}, "'z' is none of the reasons"),
         ({"line": 4, "why": 1}, "1 is none of the reasons"),
         ({"row": 4}, "is no line and reason"),
-        ([4, "b"], "is no line and reason"),
-        (4, "4 is no line and reason"),
+        ([4, "b", 1], "is no line and reason"),
+        ("4 5", "'4 5' is no line and reason"),
+        ("4 a b", "'4 a b' is no line and reason"),
+        (9, "9 is no line that can be picked"),
         ("four", "'four' is no line and reason"),
     ],
 )
@@ -213,6 +227,10 @@ def test_no_wrong_pick_gives_the_line_away(item):
             assert item.lines[item.wrong - 1].text.strip() not in message
 
 
+def test_the_right_reason_has_not_always_the_same_letter():
+    assert len({item.solution["why"] for item in ITEMS}) == len(ITEMS)
+
+
 # the card ----------------------------------------------------------------------------------------
 
 
@@ -245,6 +263,19 @@ def test_line_and_reason_are_picked_and_judged_on_check(small):
     assert words(card.reasons.buttons) == ["a", "✓ b"]
 
 
+def test_the_reasons_are_shown_and_announced_once_a_line_is_picked(small):
+    card = ask("t_line")
+    assert card.reasons.layout.display == card.why.layout.display == "none"
+    card.listing.buttons[5].click()
+    assert card.reasons.layout.display is card.why.layout.display is None
+    assert card.why.value == '<div role="status"><b>Why is line 5 wrong?</b></div>'
+    card.listing.buttons[4].click()
+    assert "Why is line 4 wrong?" in card.why.value
+    alone = ask("t_line", {"why": "a"})
+    assert alone.reasons.layout.display is None
+    assert "Why?" in alone.why.value
+
+
 def test_a_stored_line_comes_back_and_travels(small, capsys):
     ask("t_line", {"line": 4})
     assert Progress("--").record("t_line")["attempts"] == 0  # unfinished
@@ -263,12 +294,14 @@ def test_a_stored_line_comes_back_and_travels(small, capsys):
 def test_the_text_of_a_listing_has_its_lines_and_reasons(small):
     text = ask("t_line").text()
     assert " 4  dw = x[0] * y[0]" in text
-    assert "b) one row" in text
+    assert "one row" not in text
+    assert 'come with a line, as in answer("t_line", {"line": 1}).' in text
     assert 'answer("t_line", {"line": 1, "why": "a"})' in text
+    assert "b) one row" in ask("t_line", {"line": 1}).text()
     assert ask("t_line").solution() == "Line 4.\nb) one row"
 
 
-@pytest.mark.parametrize("raw", [{"line": 2}, "four", 5, [4, "b"]])
+@pytest.mark.parametrize("raw", [{"line": 2}, "four", 9, [4, "z"]])
 def test_a_line_that_cannot_be_read_leaves_the_card_whole(small, raw):
     card = ask("t_line", raw)
     assert card.verdict.status == "error"

@@ -69,8 +69,13 @@ def judged(item, *names):
 def test_every_order_that_gives_the_right_quantities_is_right(small, names):
     verdict = judged(small, *names)
     assert (verdict.status, verdict.message) == ("passed", "Right. Well ordered.")
-    for raw in (" ".join(letters(small, *names)), "".join(letters(small, *names)).upper()):
-        assert small.judge(raw).passed
+    given = letters(small, *names)
+    assert small.judge("".join(given).upper()).passed
+    assert small.judge(json.dumps(given)).passed
+    assert small.judge(np.array(given)).passed
+    assert small.judge([" ".join(given)]).passed
+    for between in (" ", ", ", " => ", " | ", ". ", " \u2013 ", " then ", "\n", "', '"):
+        assert small.judge(f"('{between.join(given)}')").passed, between
 
 
 def test_exactly_the_orders_that_compute_right_pass(small):
@@ -113,6 +118,49 @@ def test_a_step_that_must_stay_out_has_its_own_message(small):
     assert late.message == "The sign is right already."
 
 
+def test_a_stray_s_number_is_told_only_where_nothing_else_made_it(small):
+    early = judged(small, "move", "u", "stray", "v", "s")  # W moved too early as well
+    assert early.message == "The sign is right already."
+    missing = judged(small, "u", "stray", "v", "s")
+    assert missing.message == ("Not finished: 1 step is still missing. The sign is right already.")
+
+
+def test_a_stray_that_cannot_run_is_sent_out_all_the_same(small):
+    verdict = judged(small, "stray", "u", "v", "s", "move")
+    assert verdict.misconception == "stray put in"
+    assert verdict.message == "The sign is right already."
+
+
+def test_a_step_in_the_place_of_the_one_it_repeats_is_told_so():
+    item = exercises.find("walk_in_order")
+    for names in (("y", "r", "s", "q", "p once more"), ("y", "q", "r", "s", "p once more")):
+        verdict = judged(item, *names)
+        assert verdict.message.startswith("Not finished: 1 step is still missing. `p hands on, on")
+        assert verdict.message.endswith("that one is not in your order. Take that one instead.")
+    for names in (("p once more",), ("y", "r", "p once more"), ("y", "r", "p", "p once more")):
+        verdict = judged(item, *names)
+        assert verdict.message.startswith("Not finished: ")
+        assert "instead of" not in verdict.message
+
+
+@pytest.mark.parametrize(
+    "names", [("y", "r", "s", "p", "q"), ("y", "s", "p", "r", "q"), ("y", "q", "p", "r", "s")]
+)
+def test_what_is_added_up_is_compared_at_the_end(names):
+    item = exercises.find("walk_in_order")
+    known = dict(item.start)
+    for name in names:
+        known |= {
+            "y": lambda k: {"dq": k["dq"] + k["r"] * k["dy"], "dr": k["dr"] + k["q"] * k["dy"]},
+            "q": lambda k: {"dp": k["dp"] + k["dq"], "da": k["da"] + k["dq"]},
+            "r": lambda k: {"dp": k["dp"] + k["s"] * k["dr"], "ds": k["ds"] + k["p"] * k["dr"]},
+            "s": lambda k: {"da": k["da"] + k["ds"], "db": k["db"] + k["ds"]},
+            "p": lambda k: {"da": k["da"] + k["b"] * k["dp"], "db": k["db"] + k["a"] * k["dp"]},
+        }[name](known)
+    message = judged(item, *names).message
+    assert f"In the end `da` comes out as {known['da']:g} instead of 32." in message
+
+
 def test_part_of_an_order_is_unfinished_and_told_what_is_wrong_already(small):
     verdict = judged(small, "u", "v")
     assert (verdict.status, verdict.finding.kind) == ("failed", "unfinished")
@@ -147,6 +195,8 @@ def test_what_is_added_up_in_any_order_is_no_clash_but_a_missing_share_is():
         ([["a"]], "['a'] is none of the steps"),
         ([1, None], "1 is none of the steps"),
         ("a, b! c", "'a, b! c' is none of the steps"),
+        ("a plus b", "'plus' is none of the steps"),
+        ([np.array([1, 2])], "array([1, 2]) is none of the steps"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_that_says_so(small, raw, says):
@@ -156,7 +206,7 @@ def test_what_cannot_be_read_is_an_error_that_says_so(small, raw, says):
     assert "from a to e" in verdict.message
 
 
-@pytest.mark.parametrize("raw", [None, "", " ", []])
+@pytest.mark.parametrize("raw", [None, "", " ", [], [None] * 4, [""]])
 def test_nothing_is_not_attempted(small, raw):
     assert small.judge(raw).status == "not attempted"
 

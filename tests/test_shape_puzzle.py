@@ -148,9 +148,45 @@ def test_other_wrong_entries_are_told(dW, entry, words):
     assert dW.reads in message
 
 
-@pytest.mark.parametrize("left", ["X^T", "X.T", "Xᵀ", " X.T "])
+@pytest.mark.parametrize(
+    "left",
+    [
+        *("X^T", "X.T", "Xᵀ", " X.T ", "x^T", "X.t", "XT", "X'", "X⊤", "X ^T", "X^{T}"),
+        *("np.transpose(X)", "X.transpose()"),
+    ],
+)
 def test_a_transpose_may_be_written_in_several_ways(dW, left):
     assert dW.judge(placed(left, "dY", "38/2")).passed
+    assert ask(dW.name, placed(left, "dy")).take() == placed("X^T", "dY")
+
+
+def test_a_product_may_be_given_as_a_text_or_a_list(dW):
+    assert dW.judge(["X^T", "dY", 19]).passed
+    assert dW.judge('{"left": "X^T", "right": "dY", "entry": 19}').passed
+    for raw in ("X^T @ dY", ["X.T", "dY"], placed("X^T", "dY", " ")):
+        assert dW.judge(raw).finding.data == "entry"
+    assert dW.judge(placed(" ", "dY")).finding.data == "left"
+    assert ask(dW.name, "X.T @ dY").left.value == "X^T"
+
+
+@each_puzzle
+def test_no_slip_at_the_entry_gives_the_number_of_another(puzzle):
+    slips = [(f"{number:.6g}", id) for id, number, _ in puzzle._wrong_entries()]
+    numbers = [number for number, _ in slips]
+    i, j = puzzle.entry
+    twice = {id for number, id in slips if numbers.count(number) > 1}
+    # The transposed product at this place is the same thing as the entry at the mirrored one.
+    turned = f"entry of {puzzle.right.name}{'' if puzzle.right.turned else 'ᵀ'} @ "
+    turned += f"{puzzle.left.name}{'' if puzzle.left.turned else 'ᵀ'}"
+    assert twice == {turned, f"entry {(j, i)}"}
+
+
+def test_a_lost_sign_is_told():
+    puzzle = exercises.find("place_the_other_transpose")
+    row, column = puzzle.square["dY"][0], puzzle.square["W"][1]
+    lost = np.abs(row * column).sum()
+    message = puzzle.judge(puzzle.solution | {"entry": lost}).message
+    assert message.startswith("A sign went wrong: (-5) · 1 is -5. An entry of it, dX[0, 1], is ")
 
 
 # unfinished, garbage, authors --------------------------------------------------------------------
@@ -174,7 +210,10 @@ def test_unfinished_halves_say_so(dW):
         ("X^T", "The answer is"),
         ({"left": "X", "middle": "W"}, "The answer is"),
         (placed("Q", "dY"), "'Q' is none of the factors: X, X^T, W, W^T, dY, dY^T."),
-        (placed(3, "dY"), "'3' is none of the factors"),
+        (placed(3, "dY"), "3 is none of the factors"),
+        (placed("X^2", "dY"), "Turned is written X^T or X.T."),
+        ([1], "The answer is"),
+        ("X @ W @ dY", "you gave 'X @ W @ dY'"),
         (placed("X^T", "dY", "x"), "The entry cannot be read: 'x' is not a number"),
     ],
 )

@@ -1480,10 +1480,10 @@ Order(
 CompleteGraph(
     "fork_in_a_graph",
     title="A fork in a graph, node by node",
-    prompt="s = a + b, then p = s · a, then L = p - b, at a = 4 and b = -1. Fill in the values on "
+    prompt="s = a + b, then p = s · a, then L = p - b, at a = 4 and b = -2. Fill in the values on "
     "the way forward, then the gradients on the way back. What is right goes into the picture.",
     points=2,
-    inputs={"a": 4, "b": -1},
+    inputs={"a": 4, "b": -2},
     nodes=[
         ("s", "add", "a", "b"),
         ("p", "multiply", "s", "a"),

@@ -1407,15 +1407,15 @@ FindLine(
     loss=_squared_error_of,
     reasons=(
         Option(
-            "Nothing is to be done here: on the way back ReLU lets everything through.",
-            "Behind a closed gate a1 does not move, whatever the small nudge. Something must be "
-            "blocked. What decides which entries?",
-        ),
-        Option(
             "The sign of the gradient sets the gate here, and it was z1 that set it.",
             "Where z1 is positive the gradient comes back, negative or not. Where it is not, "
             "nothing comes back.",
             True,
+        ),
+        Option(
+            "Nothing is to be done here: on the way back ReLU lets everything through.",
+            "Behind a closed gate a1 does not move, whatever the small nudge. Something must be "
+            "blocked. What decides which entries?",
         ),
         Option(
             "It has to be multiplied by a1, which is what came through the gate.",
@@ -1425,6 +1425,11 @@ FindLine(
             "Negative gradients must be kept and positive ones dropped: `np.minimum`.",
             "Negative ones get lost here, that is true. But no gate asks for the sign of a "
             "gradient, neither this way nor the other.",
+        ),
+        Option(
+            "The factors stand the wrong way round, and a transpose is in the wrong place.",
+            "No product of matrices stands in this line. And `(W2 @ dz2.T).T` is `dz2 @ W2.T`: "
+            "transposing exchanges the factors.",
         ),
     ),
     hints=(

@@ -2348,13 +2348,18 @@ FindLine(
             "dz2 = (p - one-hot) / N has two terms, and each must be divided. Each is, once.",
         ),
         Option(
+            "It asks a1, which came out of the gate, and not z1, which went in.",
+            "No gate stands in this line. And the line with the gate may ask a1: it is above 0 "
+            "exactly where z1 is.",
+        ),
+        Option(
             "Each image has one true class. This lowers, in every row, the columns of all labels.",
             "A row must pick its own label: with a row number and a column number each, one entry "
             "per row is lowered. And each row of dz2 adds up to 0 again.",
             True,
         ),
         Option(
-            "The true class has to be pushed up, so it must be `+=`.",
+            "The sign is wrong: the true class has to be pushed up.",
             "The scores move against the gradient. A negative gradient is what pushes up.",
         ),
         Option(

@@ -3042,15 +3042,14 @@ FindLine(
     loss=_row_loss,
     reasons=(
         Option(
-            "The kernel has to be turned around: `w[::-1] * dy[i]`.",
+            "On the way back, a factor has to be turned around: `[::-1]`.",
             "Seen from one pixel the weights come in reverse order. But this walk goes over the "
             "places, and each place sends to its pixels in the order in which it read them.",
         ),
         Option(
-            "Windows overlap, and a later window wipes out what an earlier one has sent.",
-            "A pixel that two windows see gets a gradient from both, and they add up. It takes "
-            "`+=`.",
-            True,
+            "It throws away what came back to the two outermost places.",
+            "This line writes to all three places of its window. What `dxp[1:-1]` cuts off later "
+            "belongs to the border of zeros, which needs no gradient.",
         ),
         Option(
             "With a stride of 2, dy has to be spread out with zeros first.",
@@ -3060,6 +3059,12 @@ FindLine(
         Option(
             "It writes into the border, which must stay 0.",
             "What arrives in the border is cut off afterwards. It does no harm there.",
+        ),
+        Option(
+            "Windows overlap, and a later window wipes out what an earlier one has sent.",
+            "A pixel that two windows see gets a gradient from both, and they add up. It takes "
+            "`+=`.",
+            True,
         ),
     ),
     hints=(

@@ -2923,10 +2923,10 @@ def _(f, x, v):
 CompleteGraph(
     "graph_node_by_node",
     title="Back through a small graph, node by node",
-    prompt="c = a · b, d = c + a, y = d · c, at a = 2 and b = 3. Fill in the values, then the "
+    prompt="c = a · b, d = c + a, y = d · c, at a = 3 and b = 2. Fill in the values, then the "
     "gradients of y, from y back to a. What is right goes into the picture.",
     points=2,
-    inputs={"a": 2, "b": 3},
+    inputs={"a": 3, "b": 2},
     nodes=[
         ("c", "multiply", "a", "b"),
         ("d", "add", "c", "a"),
@@ -3104,9 +3104,10 @@ Order(
             "p once more",
             "p hands on, once more: da += b * dp, db += a * dp",
             lambda a, b, dp, da, db: {"da": da + b * dp, "db": db + a * dp},
-            out="p is used twice, by q and by r, but it has one line already and hands on once: "
-            "the sum of what came back. After dp has arrived, `p hands on, once more` hands the "
-            "same on twice.",
+            out="p is used twice, by q and by r, but it hands on once: the sum of what came back. "
+            "`p hands on` does that. `p hands on, once more` adds to da and db a second time, "
+            "whatever dp holds by then.",
+            repeats="p",
         ),
     ),
     want=("da", "db"),

@@ -7,6 +7,7 @@ import numpy as np
 
 from course_lib.grading.operations import OPERATIONS
 from course_lib.grading.questions import NOT_ANSWERED, Question, read_number
+from course_lib.grading.raw import blank, opened, quoted
 
 PASSES = ("values", "gradients")
 
@@ -66,9 +67,10 @@ class CompleteGraph(Question):
     inputs: {name: number}. nodes: (name, operation, inputs…) in an order in which they can be
     computed, the output last; operations are those of `OPERATIONS`, an input is a name or a number.
     start_given: show the gradient of the output, which is 1, instead of asking for it.
-    Raw answer: {"values": {name: entry}, "gradients": {name: entry}}; what is left out or None or
-    "" is empty. Judged with the learner's own numbers, too: what follows from a wrong entry is told
-    from what is wrong itself. tolerance: absolute, for typed decimals.
+    Raw answer: {"values": {name: entry}, "gradients": {name: entry}}; a gradient's name may be "s",
+    "ds" or "dL/ds"; what is left out or None or "" is empty. Judged with the learner's own numbers,
+    too: what follows from a wrong entry is told from what is wrong itself. tolerance: absolute, for
+    typed decimals.
     """
 
     kind = "graph"
@@ -171,8 +173,6 @@ class CompleteGraph(Question):
     @np.errstate(all="ignore")  # a learner's number may be 0 or 1e300
     def judge(self, raw):
         """The verdict on the entries; nothing filled in is "not attempted"."""
-        if raw is None or raw == "":
-            return self._verdict("not attempted", NOT_ANSWERED)
         try:
             entries = self._read(raw)
         except ValueError as error:
@@ -185,12 +185,10 @@ class CompleteGraph(Question):
         if wrong:
             return self._explain(*wrong[0], entries, states)
         if empty:
-            return self._verdict(
-                "failed",
-                f"{len(states) - empty} of {len(states)} entries are filled in, and right.",
-                "unfinished",
-                empty,
-            )
+            filled = len(states) - empty
+            are = "is" if filled == 1 else "are"
+            message = f"{filled} of {len(states)} entries {are} filled in, and right."
+            return self._verdict("failed", message, "unfinished", empty)
         return self._verdict("passed", "Right, every value and every gradient.")
 
     @np.errstate(all="ignore")
@@ -201,47 +199,69 @@ class CompleteGraph(Question):
         cannot be read is "wrong".
         """
         try:
-            return self._states(self._read(raw))
+            texts = self.texts(raw)
         except ValueError:
-            pass
+            texts = {}
         readable, broken = {}, set()
-        for which in PASSES:
-            for name in self.asked(which):
-                try:
-                    entry = raw[which][name]
-                    readable |= self._read({which: {name: entry}})
-                except ValueError:
-                    broken.add((which, name))
-                except (TypeError, KeyError, IndexError):
-                    pass
+        for entry, text in texts.items():
+            try:
+                readable[entry] = read_number(text)
+            except ValueError:
+                broken.add(entry)
         return {
             entry: "wrong" if entry in broken else state
             for entry, state in self._states(readable).items()
         }
 
-    def _read(self, raw):
-        """{(values or gradients, name): number} of what is filled in. Raises ValueError."""
+    def texts(self, raw):
+        """{(values or gradients, name): what stands there} of what is filled in.
+
+        Raises ValueError.
+        """
+        raw = opened(raw)
+        if blank(raw):
+            return {}
         shape = 'The answer is {"values": {name: number}, "gradients": {name: number}}'
-        if not isinstance(raw, dict) or not all(isinstance(v, dict) for v in raw.values()):
-            raise ValueError(f"{shape}; you gave {_quoted(raw)}.")
-        entries = {}
+        if not isinstance(raw, dict):
+            raise ValueError(f"{shape}; you gave {quoted(raw)}.")
+        texts = {}
         for which, given in raw.items():
             if which not in PASSES:
-                raise ValueError(f"{shape}; you gave {_quoted(which)}.")
-            asked = self.asked(which)
-            for name, text in given.items():
-                if name not in asked:
-                    raise ValueError(
-                        f"{_quoted(name)} is none of the {which} that are asked for: "
-                        f"{', '.join(asked)}."
-                    )
-                if text is None or (isinstance(text, str) and not text.strip()):
+                raise ValueError(f"{shape}; you gave {quoted(which)}.")
+            if not isinstance(given, (dict, type(None))):
+                raise ValueError(f"{shape}; you gave {quoted(raw)}.")
+            for called, text in (given or {}).items():
+                entry = (which, self._name(which, called))
+                if blank(text):
                     continue
-                try:
-                    entries[which, name] = read_number(text)
-                except ValueError as error:
-                    label = self.label(which, name)
-                    raise ValueError(f"Your entry for {label} cannot be read: {error}.") from None
+                if entry in texts:
+                    raise ValueError(f"{self.label(*entry)} is there twice.")
+                texts[entry] = text
+        return texts
+
+    def _name(self, which, called):
+        """The node that somebody means by "s", "dL/ds" or "ds"."""
+        asked = self.asked(which)
+        names = {self.label(which, n): n for n in asked}
+        if which == "gradients":
+            names |= {f"d{n}": n for n in asked}
+        names |= {n: n for n in asked}
+        name = names.get(called.strip()) if isinstance(called, str) else None
+        if name is None:
+            raise ValueError(
+                f"{quoted(called)} is none of the {which} that are asked for: {', '.join(asked)}."
+            )
+        return name
+
+    def _read(self, raw):
+        """{(values or gradients, name): number} of what is filled in. Raises ValueError."""
+        entries = {}
+        for entry, text in self.texts(raw).items():
+            try:
+                entries[entry] = read_number(text)
+            except ValueError as error:
+                label = self.label(*entry)
+                raise ValueError(f"Your entry for {label} cannot be read: {error}.") from None
         return entries
 
     def _near(self, got, want):
@@ -389,8 +409,9 @@ class CompleteGraph(Question):
             yield _slip(name, total - part + wrong, f"{words}. Multiply them", weak=True)
         for other in self.order("gradients"):
             if other not in (name, self.output):
+                # The right one: the learner's own may come from the very number that is wrong here.
                 words = f"you give {self.label('gradients', other)} here"
-                yield _slip(name, gradients[other], words, weak=True)
+                yield _slip(name, self.gradients[other], words, weak=True)
 
     def _fork_slips(self, name, uses, parts):
         for use, part in zip(uses, parts, strict=True):
@@ -442,11 +463,6 @@ def _names(node):
 
 def _shown(number):
     return f"{number:.6g}"
-
-
-def _quoted(thing, most=60):
-    text = repr(thing)
-    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _and(words):

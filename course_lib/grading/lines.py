@@ -5,8 +5,11 @@ import string
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from course_lib.grading.ordering import against, differ
 from course_lib.grading.questions import NOT_ANSWERED, Question
+from course_lib.grading.raw import blank, opened, quoted
 from course_lib.grading.steps import Step, needs_of, quantities
 
 
@@ -37,8 +40,9 @@ class FindLine(Question):
 
     lines: `Line`s, exactly one with a `right` formula. inputs: {name: array}. gradients: {name of
     a gradient: the input it belongs to}. loss: a function of inputs by parameter names; nudging it
-    proves the gradients in a test. reasons: `Option`s, one right. Raw answer: the number of the
-    line and the letter of the reason, {"line": 3, "why": "b"} or "3 b".
+    proves the gradients in a test. reasons: `Option`s, one right, shown once a line is picked; at
+    least one of the wrong ones should fit another line. Raw answer: the number of the line and the
+    letter of the reason, {"line": 3, "why": "b"}, [3, "b"] or "3 b".
     """
 
     kind = "line"
@@ -95,32 +99,41 @@ class FindLine(Question):
 
     def read(self, raw):
         """(number or None, letter or None) of a raw answer. Raises a telling ValueError."""
-        if raw is None:
-            return None, None
+        parts = self._parts(opened(raw))
+        return self._number(parts.get("line")), self._letter(parts.get("why"))
+
+    def _parts(self, raw):
+        if blank(raw):
+            return {}
+        if isinstance(raw, dict) and set(raw) <= {"line", "why"}:
+            return raw
         if isinstance(raw, str):
-            found = re.fullmatch(r"\s*(?:line\s*)?(\d{1,4})?[\s,:]*([^\W\d_])?\s*", raw.lower())
-            if not found:
-                raise ValueError(f"{raw!r} is no line and reason")
-            raw = dict(zip(("line", "why"), found.groups(), strict=True))
-        if not isinstance(raw, dict) or set(raw) - {"line", "why"}:
-            raise ValueError(f"{raw!r} is no line and reason")
-        return self._number(raw.get("line")), self._letter(raw.get("why"))
+            return _words(raw)
+        if isinstance(raw, (int, float)) and not isinstance(raw, bool):
+            raw = [raw]
+        if not isinstance(raw, (list, tuple)) or len(raw) > 2:
+            raise ValueError(f"{quoted(raw)} is no line and reason")
+        # "b 6" can only mean line 6
+        return dict(zip(("line", "why"), sorted(raw, key=_is_letter), strict=False))
 
     def _number(self, line):
-        if line is None or line == "":
+        if blank(line):
             return None
-        if isinstance(line, str) and re.fullmatch(r"\s*[0-9]{1,4}\s*", line):
-            line = int(line)
-        if isinstance(line, bool) or line not in self.numbers:
-            raise ValueError(f"{line!r} is no line that can be picked")
-        return int(line)
+        number = line
+        if isinstance(line, str):
+            found = re.fullmatch(r"(?:line)? ?([0-9]{1,4})", line.strip().lower())
+            number = int(found[1]) if found else None
+        is_number = isinstance(number, (int, float, np.number)) and not isinstance(number, bool)
+        if not is_number or number not in self.numbers:
+            raise ValueError(f"{quoted(line)} is no line that can be picked")
+        return int(number)
 
     def _letter(self, why):
-        if why is None or why == "":
+        if blank(why):
             return None
-        letter = why.strip().lower() if isinstance(why, str) else why
-        if letter not in tuple(self.letters):
-            raise ValueError(f"{why!r} is none of the reasons")
+        letter = why.strip(" ().").lower() if isinstance(why, str) else why
+        if not isinstance(letter, str) or letter not in tuple(self.letters):
+            raise ValueError(f"{quoted(why)} is none of the reasons")
         return letter
 
     def judge(self, raw):
@@ -133,7 +146,7 @@ class FindLine(Question):
                 "error",
                 f"That cannot be read: {error}. Answer with a number and a letter, like {example}.",
                 "type",
-                str(raw),
+                quoted(raw),
             )
         if number is None:
             if letter is None:
@@ -199,3 +212,19 @@ class FindLine(Question):
 
     def _both(self, name):
         return self.given[name], self.truth[name]
+
+
+def _is_letter(part):
+    return isinstance(part, str) and part.strip().isalpha()
+
+
+def _words(text):
+    """What a text names: "6 b", "b, 6", "line 6 (b)". Raises ValueError."""
+    text = text.strip().lower()
+    words = [w for w in re.findall(r"[0-9]+|[^\W\d_]+", text) if w not in ("line", "why", "reason")]
+    lines = [w for w in words if w.isdecimal()]
+    letters = [w for w in words if w.isalpha() and len(w) == 1]
+    plain = len(text) <= 60 and re.fullmatch(r"\w[\w\s,;:.()/|\u2013-]*", text)
+    if not plain or max(len(lines), len(letters)) > 1 or len(lines + letters) < len(words):
+        raise ValueError(f"{quoted(text)} is no line and reason")
+    return {"line": "".join(lines), "why": "".join(letters)}

@@ -35,6 +35,7 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+_HALVED = "the difference {node} shares out what it gets. Each input gets it all, with its own sign"
 _PLUS = (lambda x, y: x + y, "you add {x} and {y}")
 _MINUS = (lambda x, y: x - y, "you subtract {y} from {x}")
 _TURNED = (lambda x, y: y - x, "you subtract the wrong way round, {x} from {y}")
@@ -62,6 +63,8 @@ OPERATIONS = {
         slips=(
             (1, lambda x, y: 1.0, "the minus sign in {node} is lost. When {y} grows, {node} falls"),
             (0, lambda x, y: -1.0, "{x} gets the minus sign. It is {y} that is subtracted"),
+            (0, lambda x, y: 0.5, _HALVED),
+            (1, lambda x, y: -0.5, _HALVED),
         ),
         misreadings=(_TURNED, _PLUS, _TIMES),
         symbol="-",

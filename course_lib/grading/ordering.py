@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from course_lib.grading.questions import NOT_ANSWERED, Question
+from course_lib.grading.raw import blank, opened, quoted
 from course_lib.grading.steps import needs_of
 
 
@@ -19,7 +20,7 @@ class Move:
     run: a function whose parameter names say which quantities it needs; returns new or changed ones
     as a dict and changes no array in place. why: one sentence for whoever lets it run on a quantity
     that was changed too early, or not yet. out: for a step that must stay out, what to say to
-    whoever puts it in.
+    whoever puts it in. repeats: the name of the step that it does once more, if it does.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Move:
     run: object
     why: str = ""
     out: str = ""
+    repeats: str = ""
 
 
 @dataclass
@@ -60,13 +62,17 @@ def against(name, got, want):
     return f"`{name}{entry}` comes out as {number(got[worst])} instead of {number(want[worst])}"
 
 
+# Letters, apart by blanks, commas, points, arrows, bars, dashes, in brackets or quotes.
+_SEPARATED = r"[\w\s,;:.>=|/()\[\]{}'\"\u2192\u2013\u2014-]*"
+
+
 class Order(Question):
     """Steps to be put in order. Every order that gives the right quantities is right.
 
     moves: `Move`s, those that belong into it in one right order. start: {name: value} before the
     first step. want: names of the quantities that must come out as in the author's order. remark:
-    said after a right order. Raw answer: the letters of the steps in order, ["b", "a", "c"] or
-    "b a c". They are lettered in a fixed order that is not right itself.
+    said after a right order. Raw answer: the letters of the steps in order, ["b", "a", "c"],
+    "b a c" or "bac". They are lettered in a fixed order that is not right itself.
     """
 
     kind = "order"
@@ -103,19 +109,34 @@ class Order(Question):
 
     def read(self, raw):
         """The moves that a raw answer names, in its order. Raises a telling ValueError."""
-        if isinstance(raw, str):
-            raw = re.findall(r"[^\W_]", raw) if re.fullmatch(r"[\w\s,;>\u2192-]*", raw) else [raw]
-        if raw is None:
+        raw = opened(raw)
+        if blank(raw):
             return []
-        if not isinstance(raw, (list, tuple)):
-            raise ValueError(f"{raw!r} is no list of letters")
-        letters = [r.strip().lower() if isinstance(r, str) else r for r in raw]
+        given = [raw] if isinstance(raw, str) else raw
+        if not isinstance(given, (list, tuple)):
+            raise ValueError(f"{quoted(raw)} is no list of letters")
+        if all(blank(part) for part in given):
+            return []
+        letters = [letter for part in given for letter in self._split(part)]
         for letter in letters:
-            if letter not in tuple(self.letters):
-                raise ValueError(f"{letter!r} is none of the steps")
             if letters.count(letter) > 1:
                 raise ValueError(f"step {letter} is there twice")
         return [self.moves[self.letters.index(letter)] for letter in letters]
+
+    def _split(self, part):
+        """The letters of "e", "e, a", "e then a" or "ea". Raises ValueError."""
+        if not isinstance(part, str):
+            raise ValueError(f"{quoted(part)} is none of the steps")
+        if len(part) > 200 or not re.fullmatch(_SEPARATED, part):
+            raise ValueError(f"{quoted(part.strip())} is none of the steps")
+        found = []
+        for word in re.findall(r"[^\W_]+", part.lower()):
+            if word in ("then", "step"):
+                continue
+            if not set(word) <= set(self.letters):
+                raise ValueError(f"{quoted(word)} is none of the steps")
+            found += word
+        return found
 
     def judge(self, raw):
         """The verdict on an order; no step at all is "not attempted"."""
@@ -124,7 +145,7 @@ class Order(Question):
         except ValueError as error:
             wanted = f"Answer with letters from a to {self.letters[-1]}, each once at most"
             message = f'That cannot be read: {error}. {wanted}, like ["b", "a"].'
-            return self._verdict("error", message, "type", str(raw))
+            return self._verdict("error", message, "type", quoted(raw))
         if not order:
             return self._verdict("not attempted", NOT_ANSWERED)
         run = self._run(order)
@@ -134,7 +155,7 @@ class Order(Question):
         if self._is_right(run) and not strays:
             return self._verdict("passed", " ".join(filter(None, ["Right.", self.remark])))
         id, problem = self._problem(order, run, missing, strays)
-        if missing and not (strays and all(w in run.writers for w in self.want)):
+        if missing:
             count = "1 step is" if len(missing) == 1 else f"{len(missing)} steps are"
             problem = f"Not finished: {count} still missing. {problem}".rstrip()
         if id is None:
@@ -193,17 +214,27 @@ class Order(Question):
 
     def _problem(self, order, run, missing, strays):
         """(id, sentences) of the first thing that is wrong; (None, "") if it can still be right."""
-        if run.stuck:
+        if run.stuck and not run.stuck[0].out:
             return self._lack(order, *run.stuck)
         if strays:
-            shown = ""
-            if not missing or all(w in run.writers for w in self.want):
-                wrong = self._wrong(run)
-                shown = f" {self._compared(wrong, run.known[wrong])}." if wrong else ""
-            return f"{strays[0].name} put in", strays[0].out + shown
+            stray = run.stuck[0] if run.stuck else strays[0]
+            return f"{stray.name} put in", self._stray(stray, order, run, missing, strays)
         if self._is_right(self._run([*order, *missing])):
             return None, ""
-        return self._clash(order, run)
+        return self._clash(order, run, missing)
+
+    def _stray(self, stray, order, run, missing, strays):
+        """What a step that must stay out does, with its number if nothing else made that."""
+        again = next((m for m in missing if m.name == stray.repeats), None)
+        if again:
+            return (
+                f"`{stray.text}` does what `{again.text}` does, and that one is not in your "
+                "order. Take that one instead."
+            )
+        wrong = None if run.stuck else self._wrong(run)
+        alone = len(strays) == 1 and self._is_right(self._run([m for m in order if m != stray]))
+        shown = f" {self._compared(wrong, run.known[wrong])}." if wrong and alone else ""
+        return stray.out + shown
 
     def _lack(self, order, move, name):
         at = order.index(move)
@@ -217,7 +248,7 @@ class Order(Question):
     def _made_by(self, move):
         return self.truth.results.get(move.name, ())
 
-    def _clash(self, order, run):
+    def _clash(self, order, run, missing):
         """The first step that ran on a quantity which was changed too early, or not yet."""
         for own in (False, True):  # what a step adds to is no clash unless there is no other
             for at, move in enumerate(order):
@@ -225,13 +256,14 @@ class Order(Question):
                     meant, right = self.truth.reads[move.name][name]
                     if (name in run.results[move.name]) == own and set(writers) != set(meant):
                         if differ(value, right):
-                            return self._told(order, run, at, name, writers, meant)
+                            return self._told(order, run, missing, at, name)
         wrong = self._wrong(run)
         said = f"All steps ran, but {self._compared(wrong, run.known[wrong])}."
         return f"{wrong} wrong", said
 
-    def _told(self, order, run, at, name, writers, meant):
+    def _told(self, order, run, missing, at, name):
         move, names = order[at], [m.name for m in order]
+        writers, meant = run.reads[move.name][name][0], self.truth.reads[move.name][name][0]
         text = {m.name: m.text for m in self.moves}
         lacking = [w for w in meant if w not in writers]
         if lacking:
@@ -247,11 +279,23 @@ class Order(Question):
                 f"`{name}` was changed by step {names.index(writer) + 1}, `{text[writer]}`, before "
                 f"step {at + 1}, `{move.text}`, used it"
             )
-        made = run.results[move.name]
-        want = self.truth.results[move.name]
-        wrong = [n for n in made if differ(made[n], want[n])]
-        shown = f": {against(wrong[0], made[wrong[0]], want[wrong[0]])}" if wrong else ""
+        shown = self._made_wrong(move, run, missing)
         return id, " ".join(filter(None, [f"{what}{shown}.", move.why]))
+
+    def _made_wrong(self, move, run, missing):
+        """What a step made comes out as, where that is wrong.
+
+        What it adds to or changes is compared at the end only: on the way it may rightly hold
+        other numbers than in the author's order.
+        """
+        made, want = run.results[move.name], self.truth.results[move.name]
+        for name in made:
+            if name not in needs_of(move.run) and differ(made[name], want[name]):
+                return f": {against(name, made[name], want[name])}"
+        for name in made if not missing else ():
+            if name in needs_of(move.run) and differ(run.known[name], self.truth.known[name]):
+                return f". In the end {self._compared(name, run.known[name])}"
+        return ""
 
     def _compared(self, name, got):
         return against(name, got, self.truth.known[name])

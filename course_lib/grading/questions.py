@@ -2,41 +2,61 @@
 
 Each has `name`, `title`, `points`, `prompt`, `solution` (a right raw answer) and `judge(raw)`.
 Raw answers are what a learner typed or chose, as plain JSON values: an option's letter, a text or
-number, a list of rows. Whoever grades judges the raw answer again. Two more kinds have modules of
-their own: `ordering` and `lines`.
+number, a list of rows. Whoever grades judges the raw answer again. Four more kinds have modules of
+their own: `ordering`, `lines`, `graph_question` and `shape_puzzle`.
 """
 
 import inspect
 import re
 import string
+import unicodedata
 from dataclasses import dataclass
-from fractions import Fraction
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 
 from course_lib.grading.exercise import chapter_of, register
+from course_lib.grading.raw import blank, quoted
 from course_lib.grading.verdict import Finding, Verdict
 
 NOT_ANSWERED = "Not answered yet."
 
 
 def read_number(raw):
-    """The number a learner wrote: 0.5, "1/2", "-3", "3e-2". Raises a telling ValueError.
+    """The number a learner wrote: 0.5, "1/2", "½", "-3", "3e-2". Raises a telling ValueError.
 
     -0 counts as 0.
     """
-    if isinstance(raw, bool) or not isinstance(raw, (int, float, str, np.number)):
-        raise ValueError(f"{raw!r} is not a number")
-    text = str(raw).strip().replace("\u2212", "-")
-    if re.fullmatch(r"[+-]?\d+,\d+", text):
-        raise ValueError(f"write {text.replace(',', '.')} with a point, not a comma")
+    if isinstance(raw, np.ndarray) and raw.ndim == 0:
+        raw = raw.item()
+    if isinstance(raw, bool) or not isinstance(raw, (Real, Decimal, str)):
+        raise ValueError(f"{quoted(raw)} is not a number")
     try:
-        value = float(Fraction(text)) if "/" in text else float(text)
+        value = _typed_number(raw.strip()) if isinstance(raw, str) else float(raw)
     except (ValueError, ZeroDivisionError, OverflowError):
-        raise ValueError(f"{text!r} is not a number; write it like 0.25, -3 or 1/4") from None
+        given = raw.strip() if isinstance(raw, str) else raw
+        if isinstance(given, str) and re.fullmatch(r"[+-]?[0-9]{1,20},[0-9]{1,20}", given):
+            hint = f"write {given.replace(',', '.')} with a point, not a comma"
+            raise ValueError(hint) from None
+        hint = f"{quoted(given)} is not a number; write it like 0.25, -3 or 1/4"
+        raise ValueError(hint) from None
     if not np.isfinite(value):
-        raise ValueError(f"{text!r} is not a finite number")
+        raise ValueError(f"{quoted(raw)} is not a finite number")
     return value + 0.0
+
+
+def _typed_number(text):
+    text = re.sub("[\u2012\u2013\u2212]", "-", text)  # dashes that stand for a minus sign
+    if "_" in text:
+        raise ValueError(text)
+    if unicodedata.decomposition(text[-1:] or "0").startswith("<fraction>"):
+        sign = {"": 1, "+": 1, "-": -1}.get(text[:-1], np.nan)
+        return sign * unicodedata.numeric(text[-1])
+    above, slash, below = text.partition("/")
+    if not slash:
+        return float(above)
+    return float(above) / float(below) if np.isfinite(float(below)) else np.nan
 
 
 @dataclass(frozen=True)
@@ -99,15 +119,16 @@ class Choice(Question):
 
     def judge(self, raw):
         """The verdict on a letter; None or "" is "not attempted"."""
-        if raw is None or raw == "":
+        if blank(raw):
             return self._verdict("not attempted", NOT_ANSWERED)
         letter = raw.strip().lower() if isinstance(raw, str) else None
         if letter not in tuple(self.letters):
+            letters = ", ".join(self.letters)
             return self._verdict(
                 "error",
-                f"{raw!r} is none of the options; answer with one of {', '.join(self.letters)}.",
+                f"{quoted(raw)} is none of the options; answer with one of {letters}.",
                 "type",
-                str(raw),
+                quoted(raw),
             )
         option = self.options[self.letters.index(letter)]
         if option.right:
@@ -149,7 +170,7 @@ class Matrix(Question):
         ]
 
     def _cell(self, text, want):
-        if text is None or (isinstance(text, str) and not text.strip()):
+        if blank(text):
             return "empty"
         try:
             return "right" if abs(read_number(text) - want) <= self.tolerance else "wrong"
@@ -167,7 +188,7 @@ class Matrix(Question):
                 else (f"{shape[0]} rows of {shape[1]} numbers")
             )
             return self._verdict(
-                "error", f"The answer is {wanted}; you gave {raw!r}.", "shape", None
+                "error", f"The answer is {wanted}; you gave {quoted(raw)}.", "shape", None
             )
         cells = sum(self.cells(rows), [])
         if cells.count("empty") == len(cells):
@@ -176,11 +197,11 @@ class Matrix(Question):
             return self._verdict("passed", "Right.")
         for text in (t for row in rows for t in row):
             try:
-                if text not in (None, ""):
+                if not blank(text):
                     read_number(text)
             except ValueError as error:
                 return self._verdict(
-                    "failed", f"One entry cannot be read: {error}.", "type", str(text)
+                    "failed", f"One entry cannot be read: {error}.", "type", quoted(text)
                 )
         if "empty" in cells:
             wrong = cells.count("wrong")
@@ -267,12 +288,12 @@ class Number(Question):
 
     def judge(self, raw):
         """The verdict on a number or its text; None or "" is "not attempted"."""
-        if raw is None or (isinstance(raw, str) and not raw.strip()):
+        if blank(raw):
             return self._verdict("not attempted", NOT_ANSWERED)
         try:
             value = read_number(raw)
         except ValueError as error:
-            return self._verdict("error", f"That cannot be read: {error}.", "type", str(raw))
+            return self._verdict("error", f"That cannot be read: {error}.", "type", quoted(raw))
         if abs(value - self.answer) <= self.tolerance:
             return self._verdict("passed", "Right.")
         for id, wrong, message in self.mistakes:

@@ -1,11 +1,13 @@
 """A question about transposes: which product fits, and the entry that proves which is right."""
 
 import itertools
+import re
 from typing import NamedTuple
 
 import numpy as np
 
 from course_lib.grading.questions import NOT_ANSWERED, Question, read_number
+from course_lib.grading.raw import blank, opened, quoted
 
 KEYS = ("left", "right", "entry")
 TOLERANCE = 5e-4
@@ -25,6 +27,27 @@ class Factor(NamedTuple):
         """As it stands in a raw answer: "X" or "X^T"."""
         return f"{self.name}^T" if self.turned else self.name
 
+    @property
+    def spellings(self):
+        """How people write it, in small letters and without blanks."""
+        name = self.name.lower()
+        if not self.turned:
+            return [name]
+        signs = (
+            "^t",
+            ".t",
+            "^{t}",
+            "t",
+            "\u1d40",
+            "\u22a4",
+            "^\u22a4",
+            "'",
+            "\u2032",
+            ".transpose()",
+        )
+        calls = [f"{head}transpose({name})" for head in ("", "np.", "numpy.")]
+        return [*(name + sign for sign in signs), *calls]
+
     def of(self, matrices):
         """The array that it is among these."""
         return matrices[self.name].T if self.turned else matrices[self.name]
@@ -39,7 +62,8 @@ class ShapePuzzle(Question):
     formula(matrices): the target, added up entry by entry; whatever it gives is right.
     entry: the place (i, j) to compute in the square case, where no two products may agree; None
     for the first such place. reads: what this entry means, a clause.
-    Raw answer: {"left": "X^T", "right": "dY", "entry": "7"}; None or "" for what is still empty.
+    Raw answer: {"left": "X^T", "right": "dY", "entry": "7"}, or the same as a list, or "X^T @ dY";
+    None or "" for what is still empty.
     """
 
     kind = "shapes"
@@ -116,8 +140,6 @@ class ShapePuzzle(Question):
 
     def judge(self, raw):
         """The verdict on two factors and an entry; nothing chosen is "not attempted"."""
-        if raw is None or raw == "":
-            return self._verdict("not attempted", NOT_ANSWERED)
         try:
             left, right, entry = self._read(raw)
         except ValueError as error:
@@ -149,30 +171,43 @@ class ShapePuzzle(Question):
         message = f"{entry:.6g} is not {self.place}, which is {self.reads}."
         return self._verdict("failed", message, "values", entry)
 
-    def _read(self, raw):
-        """Two factors and a number, None for what is empty. Raises ValueError."""
+    def parts(self, raw):
+        """What stands for left, right and entry, None where nothing does. Raises ValueError."""
+        raw = opened(raw)
+        if blank(raw):
+            raw = {}
+        elif isinstance(raw, str) and raw.count("@") == 1:
+            raw = raw.split("@")
+        if isinstance(raw, (list, tuple)) and len(raw) in (2, 3):
+            raw = dict(zip(KEYS, raw, strict=False))
         if not isinstance(raw, dict) or not set(raw) <= set(KEYS):
             raise ValueError(
                 'The answer is {"left": "A^T", "right": "B", "entry": "1"}, with matrices for A '
-                "and B; yours has another form."
+                f"and B; you gave {quoted(raw)}."
             )
-        left, right, entry = (raw.get(key) for key in KEYS)
-        if entry is None or (isinstance(entry, str) and not entry.strip()):
-            return self._factor(left), self._factor(right), None
+        return [None if blank(raw.get(key)) else raw[key] for key in KEYS]
+
+    def _read(self, raw):
+        """Two factors and a number, None for what is empty. Raises ValueError."""
+        left, right, entry = self.parts(raw)
         try:
-            number = read_number(entry)
+            number = None if entry is None else read_number(entry)
         except ValueError as error:
             raise ValueError(f"The entry cannot be read: {error}.") from None
-        return self._factor(left), self._factor(right), number
+        return self.factor(left), self.factor(right), number
 
-    def _factor(self, text):
-        if text is None or text == "":
+    def factor(self, text):
+        """The factor that a text means, None for None. Raises ValueError."""
+        if text is None:
             return None
-        plain = str(text).strip().replace(".T", "^T").replace("ᵀ", "^T")
-        known = {factor.raw: factor for factor in self.factors}
-        if not isinstance(text, str) or plain not in known:
-            raise ValueError(f"{str(text)[:40]!r} is none of the factors: {', '.join(known)}.")
-        return known[plain]
+        plain = re.sub(r"\s", "", text).lower() if isinstance(text, str) else None
+        for factor in sorted(self.factors, key=lambda f: f.turned):
+            if plain in factor.spellings:
+                return factor
+        known = ", ".join(factor.raw for factor in self.factors)
+        raise ValueError(
+            f"{quoted(text)} is none of the factors: {known}. Turned is written X^T or X.T."
+        )
 
     def _about_shapes(self, left, right):
         a, b = left.of(self.matrices).shape, right.of(self.matrices).shape
@@ -220,6 +255,10 @@ class ShapePuzzle(Question):
         message = f"You added up first and multiplied then. Multiply in pairs. {self._sense}"
         yield "product of sums", row.sum() * column.sum(), message
         yield "sign", -self.answer, f"The size is right, the sign is not. {self._sense}"
+        for k, product in enumerate(row * column):
+            pair = f"{_g(row[k])} · {_g(column[k])}"
+            message = f"A sign went wrong: {pair} is {product:g}. {self._sense}"
+            yield f"sign of product {k}", self.answer - 2 * product, message
         whole = self.left.of(self.square) @ self.right.of(self.square)
         for place in np.ndindex(whole.shape):
             if place != self.entry:

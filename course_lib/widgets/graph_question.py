@@ -98,10 +98,12 @@ class CompleteGraphCard(QuestionCard):
                 self._set_result("Fill in an entry first; each is checked as you leave it.")
 
     def put(self, raw):
-        for (which, name), cell in self.cells.items():
-            given = raw.get(which) if isinstance(raw, dict) else None
-            text = given.get(name) if isinstance(given, dict) else None
-            cell.value = "" if text is None else show_number(text)
+        try:
+            texts = self.item.texts(raw)
+        except ValueError:  # `judge` says why
+            texts = {}
+        for entry, cell in self.cells.items():
+            cell.value = show_number(texts[entry]) if entry in texts else ""
 
     def refresh(self):
         super().refresh()

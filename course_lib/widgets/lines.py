@@ -4,7 +4,7 @@ from html import escape
 
 from ipywidgets import HTML, Button, HBox, VBox
 
-from course_lib.widgets.card import STATES, guarded
+from course_lib.widgets.card import STATES, guarded, show
 from course_lib.widgets.questions import Options, QuestionCard
 from course_lib.widgets.style import LISTING_CSS
 
@@ -40,7 +40,11 @@ class Listing(VBox):
 
 
 class LineCard(QuestionCard):
-    """A line and a reason are picked, then judged together on Check."""
+    """A line and a reason are picked, then judged together on Check.
+
+    The reasons are shown once a line is picked, because they tell much about it. They follow the
+    lines, so that the Tab key leads on to them.
+    """
 
     example = '{"line": 1, "why": "a"}'
     own_css = LISTING_CSS
@@ -51,17 +55,22 @@ class LineCard(QuestionCard):
     def controls(self):
         self.listing = Listing(self.item.lines, self.pick_line)
         self.reasons = Options(self.item.reasons, self.item.letters, self.pick_reason)
-        return [
-            HTML("<b>Which line is wrong?</b>"),
-            self.listing,
-            HTML("<b>Why?</b>"),
-            self.reasons,
-        ]
+        self.why = HTML()
+        self._pick(None, None)
+        return [HTML("<b>Which line is wrong?</b>"), self.listing, self.why, self.reasons]
+
+    def _pick(self, number, letter):
+        """Marks a line and a reason, None for none, and shows the reasons once there is one."""
+        self.listing.pick(number)
+        self.reasons.pick(letter)
+        open_now = not (number is None and letter is None)
+        asked = "Why?" if number is None else f"Why is line {number} wrong?"
+        show(self.why, f'<div role="status"><b>{asked}</b></div>' if open_now else "")
+        self.reasons.layout.display = None if open_now else "none"
 
     @guarded
     def pick_line(self, number):
-        self.listing.pick(number)
-        self.reasons.pick(self.reasons.picked)
+        self._pick(number, self.reasons.picked)
 
     @guarded
     def pick_reason(self, letter):
@@ -84,8 +93,7 @@ class LineCard(QuestionCard):
             number, letter = self.item.read(raw)
         except ValueError:  # `judge` says why
             number = letter = None
-        self.listing.pick(number)
-        self.reasons.pick(letter)
+        self._pick(number, letter)
 
     def judge(self, raw):
         super().judge(raw)
@@ -102,6 +110,9 @@ class LineCard(QuestionCard):
             f"{letter}) {reason.text}"
             for letter, reason in zip(self.item.letters, self.item.reasons, strict=True)
         )
+        if not self.take():
+            call = f'answer("{self.item.name}", {{"line": 1}})'
+            reasons = f"The reasons to choose from come with a line, as in {call}."
         return f"{lines}\n\nWhy?\n{reasons}"
 
     def solution(self):

@@ -13,8 +13,8 @@ END = "----- end of answers -----"
 def answer(name, raw):
     """Answers the question `name` without its card: judges `raw`, keeps it and prints the verdict.
 
-    raw: an option's letter, a number or its text, rows of entries, letters in order, or a line and
-    a reason.
+    raw: an option's letter, a number or its text, rows of entries, letters in order, a line and a
+    reason, the entries of a graph, or two factors and an entry.
     """
     card = ask(name, raw)
     print(card.text())

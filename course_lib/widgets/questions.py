@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from ipywidgets import HTML, Button, GridBox, HBox, HTMLMath, Label, Layout, Text, VBox
 
+from course_lib.grading.questions import read_number
+from course_lib.grading.raw import quoted
 from course_lib.widgets import markup
 from course_lib.widgets.card import STATES, ExerciseCard, Notice, find, guarded, show
 
@@ -29,15 +31,28 @@ def ask(name, answer=None):
     return CARDS[item.kind](item, plain(answer))
 
 
-def plain(raw):
-    """A raw answer as plain JSON values."""
+def plain(raw, outer=()):
+    """A raw answer as plain JSON values; what no answer can hold as a short text."""
     if isinstance(raw, (np.ndarray, np.generic)):
         raw = raw.tolist()
-    if isinstance(raw, (list, tuple)):
-        return [plain(r) for r in raw]
-    if isinstance(raw, dict):
-        return {str(key): plain(value) for key, value in raw.items()}
-    return raw if raw is None or isinstance(raw, (bool, int, float, str)) else str(raw)
+    if isinstance(raw, (list, tuple, dict)):
+        if id(raw) in outer or len(outer) > 5:  # in itself, or deeper than any answer
+            return quoted(raw)
+        outer = (*outer, id(raw))
+        if isinstance(raw, dict):
+            return {
+                str(key) if isinstance(key, str) else quoted(key): plain(value, outer)
+                for key, value in raw.items()
+            }
+        return [plain(r, outer) for r in raw]
+    if raw is None or isinstance(raw, (bool, float, str)):
+        return raw
+    if isinstance(raw, int) and raw.bit_length() < 1000:
+        return raw
+    try:
+        return read_number(raw)  # a fraction, a decimal
+    except ValueError:
+        return quoted(raw)
 
 
 class QuestionCard(ExerciseCard):
@@ -167,7 +182,9 @@ def _options_text(item):
 
 def show_number(raw):
     """A raw entry as it stands in a field."""
-    return f"{raw:g}" if isinstance(raw, float) and float(f"{raw:g}") == raw else str(raw)
+    if isinstance(raw, str):
+        return raw
+    return f"{raw:g}" if isinstance(raw, float) and float(f"{raw:g}") == raw else quoted(raw)
 
 
 def _number_field(words, entered):

@@ -84,11 +84,15 @@ class ShapePuzzleCard(QuestionCard):
                 self._set_result("Choose two factors first.")
 
     def put(self, raw):
-        given = raw if isinstance(raw, dict) else {}
-        for side in ("left", "right"):
-            text = str(given.get(side) or "").strip()
-            getattr(self, side).choose(text.replace(".T", "^T").replace("ᵀ", "^T"))
-        entry = given.get("entry")
+        try:
+            *sides, entry = self.item.parts(raw)
+        except ValueError:  # `judge` says why
+            sides, entry = [None, None], None
+        for row, text in zip((self.left, self.right), sides, strict=True):
+            try:
+                row.choose(self.item.factor(text).raw if text is not None else "")
+            except ValueError:
+                row.choose("")
         self.entry.value = "" if entry is None else show_number(entry)
 
     def refresh(self):
