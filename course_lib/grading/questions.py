@@ -205,11 +205,12 @@ class Matrix(Question):
                 )
         if "empty" in cells:
             wrong = cells.count("wrong")
-            so_far = f" Of those filled in, {wrong} are not right." if wrong else ""
+            are = "is" if wrong == 1 else "are"
+            so_far = f" Of those filled in, {wrong} {are} not right." if wrong else ""
             return self._verdict(
                 "failed",
                 f"{cells.count('empty')} of {len(cells)} entries are still empty.{so_far}",
-                "unfinished",
+                "entries" if wrong else "unfinished",
                 cells.count("empty"),
             )
         return self._diagnose(np.array([[read_number(t) for t in row] for row in rows]), cells)

@@ -166,8 +166,13 @@ class ExerciseCard(Card):
     def points_words(self):
         return f"{self.points} of {words_for(self.item.points, 'point')}"
 
+    @property
+    def look(self):
+        """Symbol and word of the state."""
+        return STATES[self.state]
+
     def state_words(self):
-        symbol, word = STATES[self.state]
+        symbol, word = self.look
         before = self.record.get("passed") and self.state != "passed"
         return f"{symbol} {word}{' (passed before)' if before else ''}"
 
@@ -187,7 +192,7 @@ class ExerciseCard(Card):
         )
         for state in ("passed", "failed", "error"):
             self.remove_class(f"bp-{state}")
-        if self.state != "not attempted":
+        if self.look in (STATES["passed"], STATES["failed"], STATES["error"]):
             self.add_class(f"bp-{self.state}")
 
     def warning_html(self):

@@ -79,6 +79,13 @@ class QuestionCard(ExerciseCard):
             self._quiet = False
             self.judge(answer)
 
+    @property
+    def look(self):
+        """As of every card, but what is right as far as it goes gets no cross."""
+        finding = self.verdict and self.verdict.finding
+        begun = finding and self.state == "failed" and finding.kind == "unfinished"
+        return ("…", "right so far") if begun else super().look
+
     def judge(self, raw):
         """Judges a raw answer, keeps it and shows what it is worth."""
         verdict = self.item.judge(raw)
@@ -101,7 +108,7 @@ class QuestionCard(ExerciseCard):
         if message and self.state != "not attempted":
             quotes = self.verdict.finding and self.verdict.finding.kind == "type"
             said = markup.literal(message) if quotes else markup.inline(message)
-            words = f"{STATES[self.state][0]} {said}"
+            words = f"{self.look[0]} {said}"
         warning = self.warning_html()
         self._set_result(f"<p>{words}</p>{warning}" if words or warning else "")
 
