@@ -39,7 +39,7 @@ MOVE = """([card, moves]) => new Promise(async done => {
     const start = performance.now();
     slider.value = up ? Number(slider.value) + 1 : 0;
     slider.dispatchEvent(new Event('input', { bubbles: true }));
-    const late = new Promise(resolve => setTimeout(resolve, 2000, 'none'));
+    const late = new Promise(resolve => setTimeout(resolve, 1000, 'none'));
     if (await Promise.race([picture, late]) !== 'none') times.push(performance.now() - start);
     await new Promise(resolve => setTimeout(resolve, 20));
   }
@@ -90,7 +90,7 @@ def _row(times):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--moves", type=int, default=200, help="moves of each slider")
+    parser.add_argument("--moves", type=int, default=120, help="moves of each slider")
     parser.add_argument("--to", type=Path, default=ROOT / "benchmarks" / "results")
     options = parser.parse_args()
     found = {}

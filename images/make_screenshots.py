@@ -47,10 +47,10 @@ def write(chapter):
 
 
 def ask(chapter):
-    """A wrong line, taken for right by somebody who picked another."""
+    """A backward pass of which one line is wrong, and what the card says to a line that is right."""
     index = chapter.index("wrong_line_in_a_row-check")
     card = chapter.card(index)
-    card.get_by_role("button", name="6", exact=True).click()
+    card.get_by_role("button", name="5", exact=True).click()
     card.get_by_role("button", name="a", exact=True).click()
     card.get_by_role("button", name="Check", exact=True).click()
     chapter.sees(index, "✗ not right yet")
