@@ -47,7 +47,7 @@ def write(chapter):
 
 
 def ask(chapter):
-    """A backward pass of which one line is wrong, and what the card says to a line that is right."""
+    """A backward pass with one wrong line, and what the card says to a line that is right."""
     index = chapter.index("wrong_line_in_a_row-check")
     card = chapter.card(index)
     card.get_by_role("button", name="5", exact=True).click()

@@ -94,8 +94,6 @@ def test_a_mistake_is_named_then_mended_and_all_outlives_the_kernel(notebook):
     notebook.sees(2, "✗ not right yet")
     assert notebook.card(2).get_by_role("status").first.is_visible()
     sync_api.expect(notebook.card(2).locator("img")).to_be_visible()
-    notebook.cell(0).locator(".cm-content").click()  # no cursor in the picture
-    picture_of(notebook)
 
     notebook.button(2, "Hint").click()
     notebook.sees(2, "Hint 1 of")
@@ -155,21 +153,6 @@ def answer_questions(notebook):
     assert picture.evaluate("e => e.naturalWidth") > 100
     notebook.button(6, "b").click()
     notebook.sees(6, "✓ passed")
-
-
-def picture_of(notebook):
-    """The answer cell and the card that names its mistake, as the README shows them."""
-    SHOTS.mkdir(exist_ok=True)
-    top, low = notebook.cell(1).bounding_box(), notebook.card(2).bounding_box()
-    notebook.page.screenshot(
-        path=SHOTS / "card.png",
-        clip={
-            "x": low["x"] - 6,
-            "y": top["y"],
-            "width": low["width"] + 12,
-            "height": low["y"] + low["height"] - top["y"] + 8,
-        },
-    )
 
 
 @pytest.mark.parametrize("word", ["Light", "Dark"])
