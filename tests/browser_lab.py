@@ -120,9 +120,9 @@ class Page:
     """One open page with a notebook in JupyterLab; cells are counted from 0."""
 
     def __init__(self, browser, url, **options):
-        # Several notebooks may run at once on few cores.
         from playwright.sync_api import expect
 
+        expect.set_options(timeout=30_000)  # several notebooks may run at once on few cores
         self.expect = expect
         self.page = browser.new_page(**{"viewport": {"width": 1000, "height": 1500}, **options})
         self.page.set_default_timeout(60_000)
@@ -160,7 +160,7 @@ class Page:
         return self.card(index).get_by_role("button", name=words, exact=True)
 
     def sees(self, index, words):
-        self.expect(self.card(index)).to_contain_text(words, timeout=30_000)
+        self.expect(self.card(index)).to_contain_text(words)
 
     def write(self, index, code):
         """Puts code into a cell and runs it."""
@@ -169,7 +169,7 @@ class Page:
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Control+Enter")
         prompt = self.cell(index).locator(".jp-InputPrompt").first
-        self.expect(prompt).to_contain_text(re.compile(r"\[\d+\]"), timeout=30_000)
+        self.expect(prompt).to_contain_text(re.compile(r"\[\d+\]"))
 
     def restart(self):
         self.page.evaluate("() => void window.jupyterapp.commands.execute('kernelmenu:restart')")

@@ -48,7 +48,7 @@ def test_a_chapter_runs_without_an_error(chapter):
         bool(re.match(r"(check|ask|explore|progress_board|self_test)\(", c.source))
         for c in chapter.cells
     )
-    sync_api.expect(chapter.page.locator(".bp-card")).to_have_count(cards, timeout=30_000)
+    sync_api.expect(chapter.page.locator(".bp-card")).to_have_count(cards)
     assert "model not found" not in chapter.page.locator(".jp-Notebook").inner_text()
     assert chapter.errors == []
 
@@ -84,7 +84,7 @@ def test_explorers_show_what_was_set(chapter):
                 use(card, control, value)
             wanted = expected()
             for part in [wanted] if isinstance(wanted, str) else wanted:
-                sync_api.expect(words, item.name).to_contain_text(part, timeout=15_000)
+                sync_api.expect(words, item.name).to_contain_text(part)
             if "The picture stays as it was" not in words.inner_text():
                 sync_api.expect(picture).not_to_have_attribute("src", before)
             assert picture.evaluate("e => e.decode().then(() => e.naturalWidth)") > 100
