@@ -210,7 +210,7 @@ class Matrix(Question):
             return self._verdict(
                 "failed",
                 f"{cells.count('empty')} of {len(cells)} entries are still empty.{so_far}",
-                "entries" if wrong else "unfinished",
+                "unfinished",
                 cells.count("empty"),
             )
         return self._diagnose(np.array([[read_number(t) for t in row] for row in rows]), cells)

@@ -283,6 +283,11 @@ class MatrixCard(QuestionCard):
         n, m = self.item.shape
         return json.dumps([[0] * m] * n if n > 1 else [0] * m)
 
+    @property
+    def look(self):
+        wrong = any("wrong" in row for row in self.item.cells(self.take()))
+        return STATES[self.state] if wrong else super().look
+
     def take(self):
         """The entries as typed, as rows; None where nothing is."""
         return [[cell.value.strip() or None for cell in row] for row in self.cells]
