@@ -68,6 +68,9 @@ def measure(browser, address, number, moves):
         before = chapter.page.evaluate(SIZE)
         times = chapter.page.evaluate(MOVE, [handle, moves])
         found[item.name] = times, chapter.page.evaluate(SIZE) - before
+        print(f"{item.name:24}  {_row(times)}", flush=True)
+    chapter.page.evaluate("() => void window.jupyterapp.commands.execute('kernelmenu:shutdown')")
+    chapter.page.wait_for_selector("text=No Kernel")
     chapter.page.close()
     return found
 
