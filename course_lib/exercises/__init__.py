@@ -3,15 +3,21 @@
 import difflib
 import importlib
 import pkgutil
+import sys
 
 from course_lib import grading
 
 
+def import_chapters(package):
+    """Imports the modules of a package that are one chapter's each (`chNN_…`), in course order."""
+    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+        if module.startswith("ch"):
+            importlib.import_module(f"{package.__name__}.{module}")
+
+
 def load():
     """Imports every chapter's module and returns {name: exercise or question}, in course order."""
-    for module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
-        if module.startswith("ch"):
-            importlib.import_module(f"{__name__}.{module}")
+    import_chapters(sys.modules[__name__])
     return grading.REGISTRY
 
 

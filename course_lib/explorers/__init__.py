@@ -1,14 +1,12 @@
 """The explorers, one module per chapter (`chNN_…`), found by importing them."""
 
-import importlib
-import pkgutil
+import sys
 
+from course_lib.exercises import import_chapters
 from course_lib.explorers.explorer import REGISTRY
 
 
 def load():
     """Imports every chapter's module and returns {name: explorer}, in course order."""
-    for module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
-        if module.startswith("ch"):
-            importlib.import_module(f"{__name__}.{module}")
+    import_chapters(sys.modules[__name__])
     return REGISTRY

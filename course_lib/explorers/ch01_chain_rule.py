@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 from matplotlib.figure import Figure
 
-from course_lib.explorers.explorer import Choose, Explorer, Steps
+from course_lib.explorers.explorer import Choose, Explorer, Steps, counted
 from course_lib.viz.moving import Moving
 from course_lib.viz.style import (
     COLORS,
@@ -236,10 +236,6 @@ class ChainPicture(Moving):
         )
 
 
-def _step_words(done):
-    return "start" if done == 0 else f"{done} of 7"
-
-
 Explorer(
     name="chain_on_wires",
     title="A chain, forward and backward",
@@ -252,7 +248,7 @@ Explorer(
     controls={
         "function": Choose("y =", {words: words for words in CHAINS}, "(3x + 2)²"),
         "x": Steps("x", grid(-1.5, 1.5, 0.5), 0.0, shown),
-        "done": Steps("step", range(8), 0, _step_words, play=True),
+        "done": Steps("step", range(8), 0, counted(7), play=True),
     },
     compute=chain,
     picture=ChainPicture,

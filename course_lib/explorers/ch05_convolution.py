@@ -13,7 +13,7 @@ from matplotlib.textpath import TextPath
 
 from course_lib import functional
 from course_lib.datasets import load_mnist
-from course_lib.explorers.explorer import Choose, Entry, Explorer, Steps, Switch
+from course_lib.explorers.explorer import Choose, Entry, Explorer, Steps, Switch, counted
 from course_lib.explorers.typed import SIGNS, short
 from course_lib.viz.moving import Moving
 from course_lib.viz.style import (
@@ -582,10 +582,6 @@ class WeightPicture(Board):
         return {}
 
 
-def _count_words(done):
-    return "start" if done == 0 else f"{done} of 9"
-
-
 Explorer(
     name="one_weight_adds_up",
     title="One weight's gradient adds up",
@@ -597,7 +593,7 @@ Explorer(
     "kernel's own numbers appear nowhere: y is linear in W, so its slope is the pixels alone.",
     controls={
         "weight": Choose("weight", {f"W[{i}, {j}]": (i, j) for i, j in WEIGHTS}, (0, 0)),
-        "done": Steps("positions", range(10), 0, _count_words, play=True),
+        "done": Steps("positions", range(10), 0, counted(9), play=True),
     },
     compute=one_weight,
     picture=WeightPicture,

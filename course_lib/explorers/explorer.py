@@ -1,8 +1,10 @@
 """What an explorer is made of: a question, controls, and three functions; no widgets here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from course_lib.grading.exercise import chapter_of
 
 REGISTRY = {}
 """Every explorer that has been defined, by name."""
@@ -27,6 +29,11 @@ class Steps:
 
     def words(self, value):
         return self.shown(value)
+
+
+def counted(most):
+    """How a number of steps is written on a slider: "start", "1 of 7", …"""
+    return lambda done: f"{done} of {most}" if done else "start"
 
 
 @dataclass(frozen=True)
@@ -93,16 +100,18 @@ class Explorer:
     picture: type
     run: Callable | None = None
     action: str = "Run"
-    chapter: str = field(init=False, default="--")
 
     def __post_init__(self):
         if self.name in REGISTRY and REGISTRY[self.name].compute.__module__ != (
             self.compute.__module__
         ):
             raise ValueError(f"two explorers are called {self.name!r}")
-        module = self.compute.__module__.rpartition(".ch")[2]
-        object.__setattr__(self, "chapter", module[:2])
         REGISTRY[self.name] = self
+
+    @property
+    def chapter(self):
+        """Its two digits."""
+        return chapter_of(self.compute.__module__)
 
     @property
     def start(self):

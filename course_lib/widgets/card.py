@@ -55,13 +55,14 @@ def find(name):
     known = exercises.load()
     if name in known:
         return known[name], ""
+    otherwise = "Keep the name that the starter has: it says which exercise is meant."
+    return None, f"No exercise is called `{name}`. {did_you_mean(name, known, otherwise)}"
+
+
+def did_you_mean(name, known, otherwise):
+    """A sentence with the nearest of the known names, or another where none is near."""
     near = difflib.get_close_matches(str(name), known, n=1)
-    hint = (
-        f"Did you mean `{near[0]}`?"
-        if near
-        else ("Keep the name that the starter has: it says which exercise is meant.")
-    )
-    return None, f"No exercise is called `{name}`. {hint}"
+    return f"Did you mean `{near[0]}`?" if near else otherwise
 
 
 def words_for(count, noun):

@@ -1,8 +1,5 @@
 // A native list of options, or a box to tick, that keeps its keys from JupyterLab.
 
-const MINE = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp",
-  "PageDown", " ", "Enter"];
-
 function render({ model, el }) {
   el.classList.add("bp-choose");
   const label = document.createElement("label");
@@ -23,7 +20,7 @@ function render({ model, el }) {
     model.set("index", ticks ? Number(input.checked) : input.selectedIndex);
     model.save_changes();
   });
-  el.addEventListener("keydown", event => MINE.includes(event.key) && event.stopPropagation());
+  keepKeys(el);
   model.on("change:index", show);
   show();
   return () => model.off("change:index", show);

@@ -6,7 +6,6 @@ JupyterLab, which moves on to another cell.
 """
 
 import asyncio
-import difflib
 import functools
 import threading
 from pathlib import Path
@@ -19,9 +18,12 @@ from course_lib import explorers
 from course_lib.explorers.explorer import Choose, Entry, Steps, Switch
 from course_lib.viz.moving import Moving
 from course_lib.widgets import markup
-from course_lib.widgets.card import Card, Notice
+from course_lib.widgets.card import Card, Notice, did_you_mean
 
-HERE = Path(__file__).parent
+
+def _text(*files):
+    """Files beside this one, as one text: a widget's module cannot import another's."""
+    return "\n".join(Path(__file__).with_name(f).read_text(encoding="utf-8") for f in files)
 
 
 def explore(name):
@@ -29,15 +31,14 @@ def explore(name):
     known = explorers.load()
     if name in known:
         return ExplorerCard(known[name])
-    near = difflib.get_close_matches(str(name), known, n=1)
-    there = f"Did you mean `{near[0]}`?" if near else f"There are {', '.join(known)}."
-    return Notice("There is nothing to explore here", f"No explorer is called `{name}`. {there}")
+    hint = did_you_mean(name, known, f"There are {', '.join(known)}.")
+    return Notice("There is nothing to explore here", f"No explorer is called `{name}`. {hint}")
 
 
 class Slider(AnyWidget):
     """A native slider over positions 0, 1, …; each has words of its own."""
 
-    _esm = (HERE / "slider.js").read_text(encoding="utf-8")
+    _esm = _text("keys.js", "slider.js")
     label = traitlets.Unicode().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
@@ -47,7 +48,7 @@ class Slider(AnyWidget):
 class Chooser(AnyWidget):
     """A native list of options, or without any a box to tick (0 or 1)."""
 
-    _esm = (HERE / "choose.js").read_text(encoding="utf-8")
+    _esm = _text("keys.js", "choose.js")
     label = traitlets.Unicode().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
@@ -59,8 +60,8 @@ WIDGETS = {Steps: Slider, Choose: Chooser, Switch: Chooser}
 class Stage(AnyWidget):
     """A picture (PNG, with a text alternative) and words below it, which are announced."""
 
-    _esm = (HERE / "stage.js").read_text(encoding="utf-8")
-    _css = (HERE / "explorer.css").read_text(encoding="utf-8")
+    _esm = _text("stage.js")
+    _css = _text("explorer.css")
     png = traitlets.Bytes().tag(sync=True)
     size = traitlets.List(traitlets.Int()).tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)

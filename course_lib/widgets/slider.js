@@ -1,7 +1,5 @@
 // A native slider: its label, its value in words, and, where wanted, a button that plays it.
 
-const MINE = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp",
-  "PageDown", " ", "Enter"];
 function render({ model, el }) {
   el.classList.add("bp-slider");
   const label = document.createElement("label");
@@ -42,8 +40,7 @@ function render({ model, el }) {
     stop();
     put(Number(input.value));
   });
-  // JupyterLab moves between cells with these keys.
-  el.addEventListener("keydown", event => MINE.includes(event.key) && event.stopPropagation());
+  keepKeys(el);
   model.on("change:index change:labels", show);
   if (model.get("pace")) {
     button.type = "button";

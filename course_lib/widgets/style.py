@@ -79,6 +79,8 @@ border-radius:6px;overflow:hidden;margin:0 10px;vertical-align:middle}
 .bp-card .bp-bar i{display:block;height:100%;background:var(--g)}
 </style>"""
 
+# What one kind of card alone needs, so that the others stay small.
+
 # A button of a step shows an arrow or a cross; its words are there for screen readers.
 ORDER_CSS = """<style>
 .bp-card .bp-rows{gap:5px}.bp-card .bp-rows .bp-option{align-items:center}
@@ -103,7 +105,6 @@ LISTING_CSS = """<style>
 .bp-card .bp-listing code{white-space:pre-wrap;padding:0;background:none}
 </style>"""
 
-# What one kind of card alone needs, so that the others stay small.
 GRAPH_CSS = """<style>
 .bp-card .bp-graph{gap:6px 2px}.bp-card .bp-graph .widget-html-content{overflow-wrap:normal}
 .bp-card .bp-graph .bp-label{padding:0 4px}.bp-card .bp-graph .bp-cell{width:76px;justify-self:end}
