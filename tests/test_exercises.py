@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from course_lib import exercises, grading
-from course_lib.grading.judge import is_starter
+from course_lib.grading.judging import is_starter
 from course_lib.grading.outcomes import agrees, run, same_outcome
 
 ITEMS = exercises.load()

@@ -17,12 +17,14 @@ LEVELS = (  # each may import what stands before it, and its own part of the pac
     {"layers", "losses", "autograd"},
     {"optimizers", "training", "weights"},
     {"grading"},
+    {"sandbox"},
     {"exercises"},
     {"progress"},
     {"viz", "selftest"},
     {"explorers"},
     {"widgets"},
     {"authoring"},
+    {"classroom"},
     {"cli"},
 )
 SIDEWAYS = {  # within a level, who imports whom
@@ -31,6 +33,7 @@ SIDEWAYS = {  # within a level, who imports whom
     ("training", "optimizers"),
 }
 POSIX_ONLY = {"crypt", "fcntl", "grp", "posix", "pty", "pwd", "resource", "termios", "tty"}
+LINUX_ONLY = {"sandbox/layers.py", "sandbox/zygote.py"}  # imported there alone, on use
 LEVEL = {part: i for i, parts in enumerate(LEVELS) for part in parts}
 
 
@@ -85,7 +88,9 @@ def test_the_check_itself_sees_forbidden_imports():
     assert upward(layers, "from course_lib.autograd import grad") == {"autograd"}
     assert upward(core, "def f():\n    from ..layers import Linear") == {"layers"}
     assert upward(layers, "from course_lib import widgets, functional") == {"widgets"}
-    assert upward(PACKAGE / "grading" / "judge.py", "import course_lib.exercises") == {"exercises"}
+    assert upward(PACKAGE / "grading" / "judging.py", "import course_lib.exercises") == {
+        "exercises"
+    }
 
 
 def test_autograd_core_does_not_import_ops():
@@ -112,7 +117,11 @@ def test_grading_and_exercises_need_numpy_and_the_standard_library_only(path):
     assert parts_imported(path) <= allowed
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if p.relative_to(PACKAGE).as_posix() not in LINUX_ONLY],
+    ids=lambda p: p.relative_to(PACKAGE).as_posix(),
+)
 def test_nothing_needs_posix_or_a_path_of_one_machine(path):
     assert not POSIX_ONLY & {n.split(".")[0] for n in imports_of(path)}
     text = path.read_text(encoding="utf-8")

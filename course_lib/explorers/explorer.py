@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from course_lib.grading.exercise import chapter_of
+from course_lib.grading.definition import chapter_of
 
 REGISTRY = {}
 """Every explorer that has been defined, by name."""

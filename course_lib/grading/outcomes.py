@@ -165,31 +165,31 @@ def _members(value):
     return None
 
 
-def _records(value, exercise, again):
+def _records(value, contract, again):
     """Names the parts of a returned value: one record, or one for each declared output."""
-    if not exercise.several:
+    if not contract.several:
         array = plain_array(value)
         if type(value) is tuple and isinstance(array, Odd) and array.kind == "ragged":
             array = Odd("count", f"{len(value)} values")
-        return [Record(exercise.outputs[0], array, again)]
+        return [Record(contract.outputs[0], array, again)]
     members = _members(value)
-    if exercise.sequence and type(value) is np.ndarray and value.dtype.kind != "O":
+    if contract.sequence and type(value) is np.ndarray and value.dtype.kind != "O":
         odd = Odd("array", f"one array of shape {value.shape}")
-        return [Record(exercise.output_words, odd, again)]
+        return [Record(contract.output_words, odd, again)]
     if members is None:
         odd = _odd(value) if plain_array(value) is not None else None
         if isinstance(plain_array(value), np.ndarray):
             odd = Odd("single", "one array or number")
-        return [Record(exercise.output_words, odd, again)]
-    if exercise.sequence:
-        names = [f"{exercise.outputs[0]}[{i}]" for i in range(len(members))]
-    elif len(members) != len(exercise.outputs):
+        return [Record(contract.output_words, odd, again)]
+    if contract.sequence:
+        names = [f"{contract.outputs[0]}[{i}]" for i in range(len(members))]
+    elif len(members) != len(contract.outputs):
         text = f"{len(members)} values"
         if isinstance(value, np.ndarray):
             text = f"one array of shape {value.shape}"
-        return [Record(exercise.output_words, Odd("count", text), again)]
+        return [Record(contract.output_words, Odd("count", text), again)]
     else:
-        names = exercise.outputs
+        names = contract.outputs
     return [Record(n, plain_array(m), again) for n, m in zip(names, members, strict=True)]
 
 
@@ -261,20 +261,24 @@ def _shapes_on(line, scope):
 
 
 def run(probe, attempt, exercise):
-    """The outcome of one probe. Whatever the attempt raises is recorded, not raised."""
+    """The outcome of one probe, as it is compared. Whatever the attempt raises is recorded."""
+    with exercise.around():
+        return unified(record(probe, attempt, exercise.contract), probe, exercise)
+
+
+def record(probe, attempt, contract):
+    """What an attempt does on one probe. Whatever it raises is recorded, not raised."""
     outcome = Outcome()
     numpy = dict(vars(np))
-    with np.errstate(all="ignore"), exercise.around():
+    with np.errstate(all="ignore"):
         try:
-            _RUNNERS[type(probe)](probe, attempt, exercise, outcome)
+            _RUNNERS[type(probe)](probe, attempt, contract, outcome)
         except BaseException as error:
             if type(error).__module__ == "course_lib.grading.watchdog":
                 raise
             outcome.problem = _problem(error, attempt)
         finally:
             _restore_numpy(numpy)
-        if exercise.canonical is not None:
-            _unify(outcome, probe, exercise)
     return outcome
 
 
@@ -286,21 +290,25 @@ def _restore_numpy(before):
             now[name] = value
 
 
-def _unify(outcome, probe, exercise):
-    """Replaces one of several right values by the one that the exercise compares with."""
+def unified(outcome, probe, exercise):
+    """The outcome with one value for each of several right ones, as the exercise compares them."""
+    if exercise.canonical is None:
+        return outcome
     inputs = inputs_of(probe, exercise)
-    for k, record in enumerate(outcome.records):
-        if isinstance(record.value, np.ndarray):
-            value = exercise.canonical(inputs, record.name, record.value)
-            outcome.records[k] = replace(record, value=value)
+    with np.errstate(all="ignore"):
+        for k, entry in enumerate(outcome.records):
+            if isinstance(entry.value, np.ndarray):
+                value = exercise.canonical(inputs, entry.name, entry.value)
+                outcome.records[k] = replace(entry, value=value)
+    return outcome
 
 
-def _run_call(probe, attempt, exercise, outcome):
+def _run_call(probe, attempt, contract, outcome):
     args = realize(probe.args)
     value = attempt(*args)
-    outcome.records += _records(value, exercise, again=False)
+    outcome.records += _records(value, contract, again=False)
     before = realize(probe.args)
-    names = exercise.parameters()
+    names = contract.parameters()
     outcome.changed = tuple(
         n for n, b, a in zip(names, before, args, strict=False) if not _same(b, a)
     )
@@ -309,18 +317,18 @@ def _run_call(probe, attempt, exercise, outcome):
     )
     if probe.again:
         again = attempt(*realize(probe.args))
-        outcome.records += _records(again, exercise, again=True)
-        outcome.shared = _shared(value, again, exercise)
+        outcome.records += _records(again, contract, again=True)
+        outcome.shared = _shared(value, again, contract)
 
 
-def _shared(value, again, exercise):
+def _shared(value, again, contract):
     """Names of the results of two calls that lie in the same memory."""
-    pairs = [(exercise.outputs[0], value, again)]
-    if exercise.several and not exercise.sequence:
+    pairs = [(contract.outputs[0], value, again)]
+    if contract.several and not contract.sequence:
         members = _members(value), _members(again)
-        if None in members or {len(m) for m in members} != {len(exercise.outputs)}:
+        if None in members or {len(m) for m in members} != {len(contract.outputs)}:
             return ()
-        pairs = zip(exercise.outputs, *members, strict=True)
+        pairs = zip(contract.outputs, *members, strict=True)
     return tuple(
         name
         for name, one, other in pairs
@@ -328,7 +336,7 @@ def _shared(value, again, exercise):
     )
 
 
-def _run_script(probe, attempt, exercise, outcome):
+def _run_script(probe, attempt, contract, outcome):
     objects, results, handed = {}, {}, []
     for step in probe.steps:
         if step[0] == "new":
@@ -340,7 +348,7 @@ def _run_script(probe, attempt, exercise, outcome):
             value = results[step[4]] = getattr(objects[step[1]], step[2])(*args)
             if step[4]:
                 outcome.records.append(Record(step[4], plain_array(value)))
-            names = exercise.parameters(step[2])
+            names = contract.parameters(step[2])
             handed += zip(names, realize(step[3]), args, strict=False)
         elif step[0] == "look again":
             outcome.records.append(Record(step[2], plain_array(results[step[1]])))
@@ -354,7 +362,7 @@ def _run_script(probe, attempt, exercise, outcome):
     outcome.changed = tuple(dict.fromkeys(changed))
 
 
-def _run_walk(probe, attempt, exercise, outcome):
+def _run_walk(probe, attempt, contract, outcome):
     """Records each list as the places of its nodes; -1 for a stranger, -2 for what is no node."""
     nodes = []
     for parents in probe.parents:
@@ -367,12 +375,12 @@ def _run_walk(probe, attempt, exercise, outcome):
             value = np.array([place.get(id(n), -1 - (type(n) is not Node)) for n in order], int)
         else:
             value = _odd(order)
-        outcome.records.append(Record(exercise.outputs[0], value))
+        outcome.records.append(Record(contract.outputs[0], value))
     if any(node.parents is not kept for node, kept in zip(nodes, before, strict=True)):
-        outcome.changed = exercise.parameters()
+        outcome.changed = contract.parameters()
 
 
-def _run_graph(probe, attempt, exercise, outcome):
+def _run_graph(probe, attempt, contract, outcome):
     nodes, records = {}, outcome.records
     for name, number in probe.leaves:
         nodes[name] = attempt(number)

@@ -16,7 +16,7 @@ from numbers import Real
 
 import numpy as np
 
-from course_lib.grading.exercise import chapter_of, register
+from course_lib.grading.definition import chapter_of, register
 from course_lib.grading.raw import blank, quoted
 from course_lib.grading.verdict import Finding, Verdict
 

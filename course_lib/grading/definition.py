@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from course_lib.grading.contract import Contract
 from course_lib.grading.probes import Call, Graph, Script, Walk
 from course_lib.grading.steps import needs_of
 
@@ -182,32 +183,33 @@ class Exercise:
     def is_class(self):
         return isinstance(self.solution, type)
 
+    @cached_property
+    def contract(self):
+        """The form of this exercise, for whoever calls attempts without knowing an answer."""
+        functions = {None: self.solution}
+        if self.is_class:
+            functions = {n: m for n, m in vars(self.solution).items() if inspect.isfunction(m)}
+        signatures = {
+            n: tuple(inspect.signature(f).parameters)[self.is_class :] for n, f in functions.items()
+        }
+        return Contract(self.name, self.is_class, self.outputs, self.sequence, signatures)
+
     @property
     def several(self):
-        """Whether an answer is a tuple or list of arrays and not one array."""
-        return self.sequence or len(self.outputs) > 1
+        return self.contract.several
 
     @property
     def output_words(self):
-        return f"the list of {self.outputs[0]}" if self.sequence else f"({', '.join(self.outputs)})"
+        return self.contract.output_words
+
+    def parameters(self, method=None):
+        """The names of the positional parameters, of the function or of a class's method."""
+        return self.contract.parameters(method)
 
     @property
     def computed(self):
         """The outputs in the order in which they are computed."""
         return [s.name for s in self.steps if s.name in self.outputs] or list(self.outputs)
-
-    def parameters(self, method=None):
-        """The names of the positional parameters, of the function or of a class's method."""
-        if not self.is_class:
-            return self._signatures[None]
-        return self._signatures.get(method, ())
-
-    @cached_property
-    def _signatures(self):
-        if not self.is_class:
-            return {None: tuple(inspect.signature(self.solution).parameters)}
-        methods = {n: m for n, m in vars(self.solution).items() if inspect.isfunction(m)}
-        return {n: tuple(inspect.signature(m).parameters)[1:] for n, m in methods.items()}
 
     def probes(self, seed=DEFAULT_SEED):
         """The cases of this exercise, made from a seed. Another seed gives other numbers."""

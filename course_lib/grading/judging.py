@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from course_lib.grading import diagnosis
-from course_lib.grading.exercise import DEFAULT_SEED
+from course_lib.grading.definition import DEFAULT_SEED
 from course_lib.grading.outcomes import Odd, agrees, left_open, run, same_outcome
 from course_lib.grading.patterns.case import Case, listed
 from course_lib.grading.patterns.graphs import described, first_wrong
@@ -122,6 +122,45 @@ class _Printed(io.StringIO):
         """Does nothing: what was printed is still to be read."""
 
 
+class _Here:
+    """Runs an attempt in this very process, in a thread that is stopped when its time is over.
+
+    Other runners have the same two methods and `signature`, an `inspect.Signature` or None.
+    """
+
+    def __init__(self, exercise, attempt):
+        self.exercise, self.attempt = exercise, attempt
+
+    @property
+    def signature(self):
+        # A callable object may answer questions about itself with anything.
+        if not isinstance(self.attempt, (type, types.FunctionType)):
+            return None
+        try:
+            return inspect.signature(self.attempt)
+        except (TypeError, ValueError):
+            return None
+
+    def run_all(self, probes, outcomes):
+        """Appends the outcome of each probe. Raises TooSlow, Stuck, Escaped or Ended."""
+
+        def work():
+            for probe in probes:
+                outcomes.append(run(probe, self.attempt, self.exercise))
+
+        run_within(self.exercise.seconds, work, cpu_time=self.exercise.cpu_time)
+
+    def run_one(self, probe, seconds, cpu_time=False):
+        """The outcome of one more probe. Raises TooSlow, Stuck, Escaped or Ended."""
+        return run_within(
+            seconds, lambda: run(probe, self.attempt, self.exercise), cpu_time=cpu_time
+        )
+
+
+class Ended(Exception):
+    """The attempt has ended the process that it ran in; how is said in words."""
+
+
 def judge(exercise, attempt, *, seed=DEFAULT_SEED):
     """The verdict on an attempt (a function or a class, as the exercise asks). Never raises.
 
@@ -129,40 +168,62 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
     (KeyboardInterrupt in the calling thread) comes through.
     """
     if not callable(attempt):
-        kind = "class" if exercise.is_class else "function"
-        return _verdict(
-            exercise,
-            "error",
-            Finding("type", exercise.name, type(attempt).__name__),
-            f"{exercise.name} is a {kind}, but what was handed in is of type "
-            f"{type(attempt).__name__}. Pass the {kind} itself, without calling it.",
-        )
+        return not_callable(exercise, type(attempt).__name__)
     try:
         untouched = is_starter(exercise, attempt)
     except BaseException:  # a class that answers questions about itself by raising
         untouched = False
     if untouched:
-        return _verdict(exercise, "not attempted", None, NOT_ATTEMPTED)
-    prepared = _prepare(exercise, seed)
-    outcomes = []
-    deadline = time.monotonic() + exercise.seconds
-
-    def work():
-        for probe in prepared.probes:
-            outcomes.append(run(probe, attempt, exercise))
-
+        return not_attempted(exercise)
     printed = _Printed()
     # All this is set for the whole process, so it is set here, in the thread that always leaves.
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(sys.stderr),
+        warnings.catch_warnings(),
+        _restored(),
+    ):
+        warnings.simplefilter("ignore")
+        prepared = _prepare(exercise, seed)
+        deadline = time.monotonic() + exercise.seconds
+        return _judged(exercise, _Here(exercise, attempt), prepared, deadline, printed.getvalue)
+
+
+def judge_outcomes(exercise, runner, *, seed=DEFAULT_SEED, diagnose=True):
+    """The verdict on an attempt that runs elsewhere, known by its outcomes alone.
+
+    runner: as `_Here`. diagnose: whether to find out what is wrong; otherwise a refusal says
+    nothing but that. What is said does not depend on how fast this machine is.
+    """
+    if seed == DEFAULT_SEED:
+        prepared = _prepare(exercise, seed)
+    else:
+        prepared = _Prepared(exercise, seed)  # not kept: every student has a seed of their own
+    return _judged(exercise, runner, prepared, np.inf, str, diagnose)
+
+
+def not_callable(exercise, kind):
+    """The verdict on something of a type that is neither function nor class."""
+    wanted = "class" if exercise.is_class else "function"
+    return _verdict(
+        exercise,
+        "error",
+        Finding("type", exercise.name, kind),
+        f"{exercise.name} is a {wanted}, but what was handed in is of type {kind}. Pass the "
+        f"{wanted} itself, without calling it.",
+    )
+
+
+def not_attempted(exercise):
+    """The verdict on the starter as it was handed out."""
+    return _verdict(exercise, "not attempted", None, NOT_ATTEMPTED)
+
+
+def _judged(exercise, runner, prepared, deadline, printed, diagnose=True):
+    outcomes = []
     try:
-        with (
-            contextlib.redirect_stdout(printed),
-            contextlib.redirect_stderr(sys.stderr),
-            warnings.catch_warnings(),
-            _restored(),
-        ):
-            warnings.simplefilter("ignore")
-            run_within(exercise.seconds, work, cpu_time=exercise.cpu_time)
-            return _decide(exercise, attempt, prepared, outcomes, deadline, printed.getvalue())
+        runner.run_all(prepared.probes, outcomes)
+        return _decide(exercise, runner, prepared, outcomes, deadline, printed(), diagnose)
     except Escaped as escaped:
         kind = type(escaped.cause).__name__
         return _verdict(
@@ -192,6 +253,14 @@ def judge(exercise, attempt, *, seed=DEFAULT_SEED):
             "(Kernel, Restart Kernel); your progress is saved. Look for a loop that catches every "
             "exception, an array far too large, or something that waits, such as input() or sleep.",
         )
+    except Ended as ended:
+        return _verdict(
+            exercise,
+            "error",
+            Finding("ended", exercise.outputs[0], str(ended)),
+            f"Your {exercise.name} ended the process it ran in ({ended}), so nothing came back. "
+            "An answer has to return.",
+        )
 
 
 def _words_for(exercise, probe):
@@ -210,7 +279,7 @@ def _verdict(exercise, status, finding, message, **details):
     )
 
 
-def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
+def _decide(exercise, runner, prepared, outcomes, deadline, printed, diagnose):
     probes, wanted = prepared.probes, prepared.wanted
     unfinished = [o.problem and o.problem.type == "NotImplementedError" for o in outcomes]
     if all(unfinished) and not any(o.records for o in outcomes):
@@ -224,7 +293,9 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     if not any(refusals):
         if not exercise.effort:
             return _verdict(exercise, "passed", None, "Right.", printed=printed)
-        return _verdict(exercise, *_with_effort(exercise, attempt), printed=printed)
+        return _verdict(exercise, *_with_effort(exercise, runner), printed=printed)
+    if not diagnose:
+        return _verdict(exercise, "failed", None, "")
     # Where an exercise accepts many answers, the reference's numbers are no measure.
     compared = [k for k, refusal in enumerate(refusals) if isinstance(refusal, bool)]
     probes_c, outcomes_c, wanted_c = (
@@ -255,7 +326,7 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         return _verdict(exercise, "failed", own[0], own[1], **details)
     broken = [(p, o) for p, o in zip(probes, outcomes, strict=True) if o.problem]
     if broken:
-        finding, message = _words_for_exception(exercise, attempt, probes, outcomes, broken)
+        finding, message = _words_for_exception(exercise, runner, probes, outcomes, broken)
         details["example"] = None  # the numbers of another case would only confuse
         return _verdict(exercise, "error", finding, message, **details)
 
@@ -264,8 +335,8 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
         if left < 0.05:
             return None
         try:
-            return run_within(left, lambda: run(probe, attempt, exercise))
-        except (TooSlow, Escaped):
+            return runner.run_one(probe, min(left, exercise.seconds))
+        except (TooSlow, Escaped, Ended):
             return None
 
     def diagnosed(kept):
@@ -291,11 +362,11 @@ def _decide(exercise, attempt, prepared, outcomes, deadline, printed):
     return _verdict(exercise, "failed", finding, " ".join(s for s in sentences if s), **details)
 
 
-def _with_effort(exercise, attempt):
+def _with_effort(exercise, runner):
     """(status, finding, message) for an attempt that is right, but for the large case perhaps."""
     probe, remark = exercise.effort
     try:
-        outcome = run_within(AT_ONCE, lambda: run(probe, attempt, exercise), cpu_time=True)
+        outcome = runner.run_one(probe, AT_ONCE, cpu_time=True)
     except (TooSlow, Escaped):
         return "passed", None, f"Right. {remark}"
     wanted = run(probe, exercise.solution, exercise)
@@ -446,10 +517,10 @@ def _example(exercise, probes, outcomes, wanted):
 # exceptions ------------------------------------------------------------------------------------
 
 
-def _words_for_exception(exercise, attempt, probes, outcomes, broken):
+def _words_for_exception(exercise, runner, probes, outcomes, broken):
     probe, outcome = min(broken, key=lambda b: size_of(inputs_of(b[0], exercise)))
     problem = outcome.problem
-    arity = _arity(exercise, attempt, probe)
+    arity = _arity(exercise, runner.signature, probe)
     if arity:
         return arity
     if problem.type == "NotImplementedError":
@@ -557,9 +628,9 @@ _HELP = {
 }
 
 
-def _arity(exercise, attempt, probe):
+def _arity(exercise, signature, probe):
     """Words for an attempt that cannot be called with the exercise's arguments at all."""
-    target, args, name = attempt, None, exercise.name
+    args, name = None, exercise.name
     if isinstance(probe, Call):
         args = probe.args
     elif isinstance(probe, Script):
@@ -569,14 +640,14 @@ def _arity(exercise, attempt, probe):
     else:
         args = (probe.leaves[0][1],)
     names = exercise.parameters("__init__" if exercise.is_class else None)
-    if not isinstance(attempt, (type, types.FunctionType)):
-        return None  # a callable object may answer questions about itself with anything
+    if signature is None:
+        return None
     try:
-        inspect.signature(target).bind(*args)
+        signature.bind(*args)
     except TypeError:
-        takes = str(inspect.signature(target))
+        takes = str(signature)
         left = [n for n in exercise.defaults if n in names[len(args) :]]
-        if left and len(inspect.signature(target).parameters) == len(names):
+        if left and len(signature.parameters) == len(names):
             default = f"{left[0]}={exercise.defaults[left[0]]}"
             return (
                 Finding("arity", exercise.outputs[0], (takes, names)),
@@ -589,6 +660,4 @@ def _arity(exercise, attempt, probe):
             f"({', '.join(names[: len(args)])}), but yours "
             f"takes {takes}. Keep the parameters as the starter has them, in that order.",
         )
-    except ValueError:
-        return None
     return None

@@ -1,0 +1,1 @@
+"""For instructors: assignments, what was handed in, grading, feedback, reports and exports."""

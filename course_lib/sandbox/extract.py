@@ -1,0 +1,228 @@
+"""Which statements of a notebook the answers depend on. Nothing is run here.
+
+Taken, in the order of the notebook: imports, definitions and assignments, however far away they
+stand, of the names that the answers use, and of the names that those use. Other statements (calls,
+loops, prints) are left out.
+"""
+
+import ast
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+LONGEST_CELL = 500_000  # characters
+_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[^#'\"]*=\s*[%!].*|[\w.]+\?{1,2}\s*)$")
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_KEPT_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
+
+
+@dataclass
+class Statement:
+    """One statement to be run. binds: the names it makes or changes; cell: its cell's number."""
+
+    node: ast.stmt
+    cell: int
+    binds: set
+    loads: set
+
+    @property
+    def filename(self):
+        return file_of(self.cell)
+
+
+@dataclass
+class Answer:
+    """What a notebook holds for one exercise. name: under which it is defined there.
+
+    fingerprint: of the definition that counts. cells: the numbers of all cells that define it.
+    problem: why there is none, in words.
+    """
+
+    name: str
+    fingerprint: str = ""
+    cells: list = field(default_factory=list)
+    problem: str = ""
+    remark: str = ""
+
+
+def file_of(cell):
+    """The name under which a cell's code is compiled."""
+    return f"<cell {cell}>"
+
+
+def fingerprint(source):
+    """What a definition does, as a short text: its syntax without comments and docstrings."""
+    node = source if isinstance(source, ast.AST) else ast.parse(source).body[-1]
+    node = ast.parse(ast.unparse(node)).body[0]  # a copy
+    for inner in ast.walk(node):
+        if isinstance(inner, _DEFINES):
+            first = inner.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                inner.body = inner.body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:16]
+
+
+def parse_cell(source):
+    """The statements of a cell. Raises ValueError that says what is wrong with it, in words."""
+    if len(source) > LONGEST_CELL:
+        raise ValueError(f"{len(source):,} characters, too long to be read")
+    if "\x00" in source:
+        raise ValueError("null bytes")
+    lines = source.split("\n")
+    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    if lines[first].lstrip().startswith("%%"):
+        if lines[first].split()[0] not in _KEPT_CELL_MAGICS:
+            return []
+        lines[first] = ""
+    try:
+        try:
+            return ast.parse("\n".join(lines)).body
+        except SyntaxError:
+            plain = "\n".join(_MAGIC.sub(r"\1pass", line) for line in lines)
+            return ast.parse(plain).body
+    except SyntaxError as error:
+        raise ValueError(f"a syntax error in line {error.lineno}: {error.msg}") from None
+    except (RecursionError, MemoryError, ValueError):
+        raise ValueError("code that is nested too deeply to be read") from None
+
+
+def _targets(node):
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, (ast.Tuple, ast.List)):
+        for element in node.elts:
+            yield from _targets(element)
+    elif isinstance(node, (ast.Starred, ast.Attribute, ast.Subscript)):
+        yield from _targets(node.value)
+
+
+def _bound(node):
+    """The names that a statement makes or changes; None where it is of no kind that is run."""
+    if isinstance(node, _DEFINES):
+        return {node.name}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {(a.asname or a.name).split(".")[0] for a in node.names}
+    if isinstance(node, ast.Assign):
+        return {n for t in node.targets for n in _targets(t)}
+    if isinstance(node, (ast.AnnAssign, ast.AugAssign)):
+        return set(_targets(node.target))
+    if isinstance(node, ast.If):
+        return _bound_by_all([*node.body, *node.orelse])
+    if isinstance(node, ast.Try):
+        handlers = [s for h in node.handlers for s in h.body]
+        return _bound_by_all([*node.body, *handlers, *node.orelse, *node.finalbody])
+    return None
+
+
+def _bound_by_all(body):
+    bound = set()
+    for node in body:
+        if not isinstance(node, ast.Pass):
+            names = _bound(node)
+            if names is None:
+                return None
+            bound |= names
+    return bound
+
+
+def _loaded(node):
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def _apart(node):
+    """An import of several names as one import for each: one that is missing costs only itself."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)) and len(node.names) > 1:
+        for alias in node.names:
+            one = ast.Import([alias]) if isinstance(node, ast.Import) else None
+            one = one or ast.ImportFrom(node.module, [alias], node.level)
+            yield ast.copy_location(one, node)
+    else:
+        yield node
+
+
+def read_cells(cells):
+    """([statements], {cell number: what is wrong with it}) of code cells {"number", "source"}."""
+    statements, broken = [], {}
+    for cell in cells:
+        try:
+            for whole in parse_cell(cell["source"]):
+                for node in _apart(whole):
+                    binds = _bound(node)
+                    if binds:
+                        loads = _loaded(node)
+                        statements.append(Statement(node, cell["number"], binds, loads))
+        except ValueError as error:
+            broken[cell["number"]] = str(error)
+        except (RecursionError, MemoryError):
+            broken[cell["number"]] = "code that is nested too deeply to be read"
+    return statements, broken
+
+
+def find_answers(cells, statements, broken, wanted):
+    """{exercise: Answer} for the wanted names {exercise: is it a class?}."""
+    found = {name: _find_answer(name, cells, statements, broken, wanted) for name in wanted}
+    return found
+
+
+def _find_answer(name, cells, statements, broken, wanted):
+    definitions = [s for s in statements if name in s.binds and _defines(s.node, name)]
+    if definitions:
+        last = definitions[-1]
+        numbers = list(dict.fromkeys(s.cell for s in definitions))
+        whole = [s for s in definitions if isinstance(s.node, _DEFINES)]
+        answer = Answer(name, fingerprint(last.node), numbers)
+        if len(whole) > 1:
+            answer.remark = (
+                f"{name} is defined {len(whole)} times (cells {_listed(s.cell for s in whole)}); "
+                "the last one counts"
+            )
+        return answer
+    own = [c for c in cells if c.get("exercise") == name and c.get("role") == "answer"]
+    for cell in own:
+        if cell["number"] in broken:
+            return Answer(name, problem=f"cell {cell['number']} has {broken[cell['number']]}")
+        kind = ast.ClassDef if wanted[name] else ast.FunctionDef
+        others = [
+            s
+            for s in statements
+            if s.cell == cell["number"] and isinstance(s.node, kind) and s.node.name not in wanted
+        ]
+        if len(others) == 1:
+            other = others[0].node
+            remark = f"{name} is called {other.name} in its cell, and was taken under that name"
+            return Answer(other.name, fingerprint(other), [cell["number"]], remark=remark)
+    for number, words in broken.items():
+        source = next(c["source"] for c in cells if c["number"] == number)
+        if re.search(rf"^\s*(?:def|class)\s+{name}\b", source, re.M):
+            return Answer(name, problem=f"cell {number} has {words}")
+    return Answer(name, problem="it is defined nowhere in the notebook")
+
+
+def _listed(numbers):
+    return ", ".join(map(str, dict.fromkeys(numbers)))
+
+
+def _defines(node, name):
+    """Whether a statement gives a name its value, and not only something to do with it."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return False
+    if isinstance(node, ast.Assign):
+        return any(isinstance(t, (ast.Name, ast.Tuple, ast.List)) for t in node.targets)
+    return not isinstance(node, ast.AugAssign)
+
+
+def needed(statements, names):
+    """The statements that the names depend on, directly or through others, in their order."""
+    waiting, known, taken = list(names), set(names), set()
+    binding = {}
+    for k, statement in enumerate(statements):
+        for name in statement.binds:
+            binding.setdefault(name, []).append(k)
+    while waiting:
+        for k in binding.get(waiting.pop(), ()):
+            if k not in taken:
+                taken.add(k)
+                new = (statements[k].loads | statements[k].binds) - known
+                known |= new
+                waiting += new
+    return [statements[k] for k in sorted(taken)]
