@@ -26,7 +26,7 @@ from course_lib.authoring import (
     would_lose,
     write_notebook,
 )
-from course_lib.cli import judging, training_run, updating
+from course_lib.cli import judging, teaching, training_run, updating
 from course_lib.cli.updating import some_chapters
 from course_lib.datasets import load_mnist
 
@@ -398,6 +398,9 @@ def train(
     except KeyboardInterrupt:
         return _fail(f"stopped at once; {folder} is as it was saved last. Go on with: {again}", 130)
     _say(f"{training_run.WEIGHTS} and {training_run.REPORT} are in {folder}")
+
+
+app.command()(teaching.grade)
 
 
 @app.command()

@@ -91,6 +91,8 @@ class Exercise:
         together,
         ambiguous,
         effort,
+        may_use,
+        withheld,
     ):
         self.solution = solution
         self.name = solution.__name__
@@ -116,6 +118,7 @@ class Exercise:
         self.together = together
         self.ambiguous = tuple(ambiguous)
         self.effort = effort
+        self.may_use, self.withheld = tuple(may_use), tuple(withheld)
         self.misconceptions = []
         self.alternatives = []
         self._probes = probes
@@ -304,6 +307,8 @@ def exercise(
     together=None,
     ambiguous=(),
     effort=None,
+    may_use=(),
+    withheld=(),
 ):
     """Makes an exercise of the decorated reference solution (a function or a class).
 
@@ -332,6 +337,8 @@ def exercise(
     diagnosed without them, as they hide it when somebody has taken another of the right answers.
     effort: (probe, remark), a large case that takes no time at all unless the work grows out of
     proportion; tried when all else is right. After a second the answer passes, with the remark.
+    may_use: parts of course_lib ("layers") of which an answer may use what its chapter imports, but
+    for `withheld`, dotted names that would be the answer. Instructors' grading offers nothing else.
     """
     if not 1 <= points <= 5:
         raise ValueError(f"an exercise has 1 to 5 points, not {points}")
@@ -363,6 +370,8 @@ def exercise(
                 together=together,
                 ambiguous=ambiguous,
                 effort=effort,
+                may_use=may_use,
+                withheld=withheld,
             )
         )
 

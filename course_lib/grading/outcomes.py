@@ -8,6 +8,7 @@ import collections
 import functools
 import itertools
 import linecache
+import operator
 import re
 import types
 from dataclasses import dataclass, field, replace
@@ -200,7 +201,10 @@ def _same(before, after):
         return (
             after.shape == before.shape
             and after.dtype == before.dtype
-            and np.allclose(after, before, rtol=1e-9, atol=1e-12, equal_nan=True)
+            and (
+                np.array_equal(after, before)
+                or np.allclose(after, before, rtol=1e-9, atol=1e-12, equal_nan=True)
+            )
         )
     if isinstance(before, (list, tuple)):
         return len(before) == len(after) and all(map(_same, before, after))
@@ -285,6 +289,8 @@ def record(probe, attempt, contract):
 def _restore_numpy(before):
     """Puts back what the attempt may have replaced in NumPy, which all of us use."""
     now = vars(np)
+    if len(now) == len(before) and all(map(operator.is_, now.values(), before.values())):
+        return
     for name, value in before.items():
         if now.get(name) is not value:
             now[name] = value
@@ -475,6 +481,9 @@ def agrees(got, want, rtol, atol):
     finite = np.abs(want[np.isfinite(want)])
     atol = atol * max(1.0, finite.max(initial=0.0))
     with np.errstate(all="ignore"):
+        if finite.size == want.size and want.dtype.kind == got.dtype.kind == "f":
+            # As np.allclose, which takes three times as long for what is mostly right and small.
+            return bool((np.abs(got - want) <= atol + rtol * np.abs(want)).all())
         return bool(np.allclose(got, want, rtol=rtol, atol=atol, equal_nan=True))
 
 

@@ -6,9 +6,12 @@ loops, prints) are left out.
 """
 
 import ast
+import dis
 import hashlib
 import re
+import types
 from dataclasses import dataclass, field
+from functools import cached_property
 
 LONGEST_CELL = 500_000  # characters
 _MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[^#'\"]*=\s*[%!].*|[\w.]+\?{1,2}\s*)$")
@@ -23,11 +26,19 @@ class Statement:
     node: ast.stmt
     cell: int
     binds: set
-    loads: set
 
-    @property
-    def filename(self):
-        return file_of(self.cell)
+    @cached_property
+    def code(self):
+        """Its code object. Raises SyntaxError and the like where it cannot be compiled."""
+        return compile(ast.Module([self.node], []), file_of(self.cell), "exec")
+
+    @cached_property
+    def loads(self):
+        """The names of the notebook that it may look up, itself or when what it defines is used."""
+        try:
+            return set(_looked_up(self.code))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return set()
 
 
 @dataclass
@@ -51,14 +62,16 @@ def file_of(cell):
 
 
 def fingerprint(source):
-    """What a definition does, as a short text: its syntax without comments and docstrings."""
+    """What a definition does, as a short text: its syntax without comments and docstrings.
+
+    source: its text, or its node, which loses its docstrings.
+    """
     node = source if isinstance(source, ast.AST) else ast.parse(source).body[-1]
-    node = ast.parse(ast.unparse(node)).body[0]  # a copy
     for inner in ast.walk(node):
         if isinstance(inner, _DEFINES):
             first = inner.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                inner.body = inner.body[1:] or [ast.Pass()]
+                inner.body = inner.body[1:] or [ast.copy_location(ast.Pass(), first)]
     return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:16]
 
 
@@ -125,8 +138,13 @@ def _bound_by_all(body):
     return bound
 
 
-def _loaded(node):
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+def _looked_up(code):
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_CLASSDEREF"):
+            yield instruction.argval
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from _looked_up(inner)
 
 
 def _apart(node):
@@ -149,8 +167,7 @@ def read_cells(cells):
                 for node in _apart(whole):
                     binds = _bound(node)
                     if binds:
-                        loads = _loaded(node)
-                        statements.append(Statement(node, cell["number"], binds, loads))
+                        statements.append(Statement(node, cell["number"], binds))
         except ValueError as error:
             broken[cell["number"]] = str(error)
         except (RecursionError, MemoryError):
@@ -160,8 +177,7 @@ def read_cells(cells):
 
 def find_answers(cells, statements, broken, wanted):
     """{exercise: Answer} for the wanted names {exercise: is it a class?}."""
-    found = {name: _find_answer(name, cells, statements, broken, wanted) for name in wanted}
-    return found
+    return {name: _find_answer(name, cells, statements, broken, wanted) for name in wanted}
 
 
 def _find_answer(name, cells, statements, broken, wanted):

@@ -6,6 +6,7 @@ the chapter does not import, says "write this one yourself" when it is used.
 
 import gc
 import importlib
+import importlib.machinery
 import sys
 import types
 
@@ -15,6 +16,10 @@ _PLOTTING = ("matplotlib", "matplotlib.pyplot", "IPython", "IPython.display", "i
 _PROGRESS = ("tqdm", "tqdm.auto", "tqdm.notebook")
 
 
+class NotHere(RuntimeError):
+    """Something of the course was used that an answer has to do without."""
+
+
 class Withheld:
     """Stands for something of the course that is not to be had; using it says so."""
 
@@ -22,7 +27,7 @@ class Withheld:
         self.__dict__["_name"] = name
 
     def _refuse(self, *args, **kwargs):
-        raise NotImplementedError(f"{self._name} is not to be had here: write this one yourself")
+        raise NotHere(f"{self._name} is not to be had here: write this one yourself")
 
     __call__ = __setattr__ = __getitem__ = __iter__ = __len__ = __mro_entries__ = _refuse
 
@@ -92,46 +97,51 @@ class _Offer(types.ModuleType):
         return Withheld(f"{self.__name__}.{name}")
 
 
-def build(offers, withheld):
-    """The modules by name that take the place of the real ones.
+class _Finder:
+    """Finds every other module below course_lib, and says in it that nothing is to be had."""
 
-    offers: {module: names} that the chapter imports ("" for course_lib itself). withheld: dotted
-    names below course_lib that an exercise asks for; they are deleted from the engine's modules.
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(f"{ROOT}."):
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        return _Offer(spec.name)
+
+    def exec_module(self, module):
+        pass
+
+
+def install(offers, withheld):
+    """Puts the facade in the place of course_lib, for good.
+
+    offers: {module below course_lib ("" for itself): names that are to be had}; withheld: dotted
+    names below course_lib that are not, wherever in the engine they are also known.
     """
-    real = {}
-    for module, names in offers.items():
-        if module.split(".")[0] in ("viz", "exercises", "explorers", "widgets", "grading"):
-            continue
-        for name in names:
-            if not _covers(withheld, f"{module}.{name}".strip(".")):
-                real[module, name] = _import(module, name)
+    real = {(module, name): _import(module, name) for module in offers for name in offers[module]}
     _strip(withheld)
-    root = _Offer(ROOT)
-    root.__path__ = []
-    made = {ROOT: root}
-    for module, names in offers.items():
-        offer = _module(made, module)
-        for name in names:
-            first = module.split(".")[0]
-            if first == "viz" or (not module and name in _QUIET):
-                setattr(offer, name, _silence)
-            elif not module and name == "yours":
-                setattr(offer, name, _yours)
-            elif real.get((module, name)) is not None:
-                setattr(offer, name, real[module, name])
+    made = {ROOT: _Offer(ROOT)}
     for (module, name), value in real.items():
-        if isinstance(value, types.ModuleType):
-            setattr(_module(made, module), name, _only(value, withheld))
+        offered = _only(value, withheld) if isinstance(value, types.ModuleType) else value
+        setattr(_module(made, module), name, offered)
+        if offered is not value:
+            made[f"{ROOT}.{module}.{name}".replace("..", ".")] = offered
+    for name in _QUIET:
+        setattr(made[ROOT], name, _silence)
+    made[ROOT].yours = _yours
+    made[f"{ROOT}.viz"] = made[ROOT].viz = _Silent(f"{ROOT}.viz")
     for name in _PLOTTING:
         made[name] = _Silent(name)
+    made["matplotlib"].pyplot = made["matplotlib.pyplot"]
     for name in _PROGRESS:
         made[name] = types.ModuleType(name)
-        made[name].tqdm = made[name].trange = _loop
-    for name in ("matplotlib", "IPython", "tqdm"):
+        made[name].tqdm, made[name].trange = _loop, range
+    for name in (ROOT, f"{ROOT}.viz", "matplotlib", "IPython", "tqdm"):
         made[name].__path__ = []
-    made["tqdm"].trange = made["tqdm.auto"].trange = made["tqdm.notebook"].trange = range
-    made["matplotlib"].pyplot = made["matplotlib.pyplot"]
-    return made
+    for name in [n for n in sys.modules if n == ROOT or n.startswith(f"{ROOT}.")]:
+        del sys.modules[name]
+    sys.modules.update(made)
+    sys.meta_path.insert(0, _Finder())
 
 
 def _module(made, module):
@@ -161,16 +171,12 @@ def _covers(withheld, name):
 
 
 def _import(module, name):
-    """An object of the engine, or None where there is no such thing."""
+    """An object of the engine, or a module of it."""
+    home = importlib.import_module(f"{ROOT}.{module}".rstrip("."))
     try:
-        if not module:
-            return getattr(importlib.import_module(ROOT), name, None) or importlib.import_module(
-                f"{ROOT}.{name}"
-            )
-        home = importlib.import_module(f"{ROOT}.{module}")
-        return getattr(home, name, None)
-    except ImportError:
-        return None
+        return getattr(home, name)
+    except AttributeError:
+        return importlib.import_module(f"{home.__name__}.{name}")
 
 
 def _strip(withheld):

@@ -9,6 +9,7 @@ import json
 import math
 import struct
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 
@@ -44,6 +45,12 @@ TRUSTED = Limits(header=64_000_000, body=1_000_000_000)
 # values ----------------------------------------------------------------------------------------
 
 
+@cache
+def _names_of(kind):
+    # `alive` of an outcome holds objects of the attempt, which stay where they are.
+    return tuple(f.name for f in fields(kind) if f.name != "alive")
+
+
 def _packed(value, arrays, classes, depth=0):
     """A value as JSON knows it; arrays are put aside and numbered."""
     if value is None or type(value) in (bool, int, float, str):
@@ -74,8 +81,7 @@ def _packed(value, arrays, classes, depth=0):
         arrays.append(array)
         return {"a": [array.dtype.str, list(value.shape), isinstance(value, np.generic)]}
     if type(value) in classes:
-        # `alive` of an outcome holds objects of the attempt, which stay where they are.
-        names = [f.name for f in fields(value) if f.name != "alive"]
+        names = _names_of(type(value))
         return {"o": [type(value).__name__, [inner(getattr(value, n)) for n in names]]}
     raise BadFrame(f"a value of type {type(value).__name__}")
 
@@ -147,7 +153,7 @@ class _Unpacker:
         kind = self.classes.get(content[0])
         if kind is None:
             raise BadFrame("an object of unknown type")
-        names = [f.name for f in fields(kind) if f.name != "alive"]
+        names = _names_of(kind)
         return kind(**dict(zip(names, self._members(content[1], depth, len(names)), strict=True)))
 
 

@@ -7,9 +7,9 @@ student's is read. Only this module knows system calls. The bindings are `landlo
 import contextlib
 import errno
 import importlib
+import importlib.util
 import os
 import site
-import sys
 import sysconfig
 from pathlib import Path
 
@@ -103,27 +103,57 @@ def readable_paths():
 
 
 def load_linked_libraries():
-    """Imports what links to libraries of the system, which cannot be read once Landlock holds."""
+    """Imports what links to libraries of the system, which cannot be read once Landlock holds.
+
+    Also looks through the folders of modules once, as they cannot be listed by then.
+    """
+    importlib.util.find_spec("no_module_of_this_name")
     for name in ("_ctypes", "_ssl", "_hashlib", "_bz2", "_lzma", "zlib", "_decimal", "_sqlite3"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
 
 
+def limit_what_can_be_limited(seconds):
+    """Sets resource limits where the system has them. seconds: of processor time, in all."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    memory = MEMORY
+    with contextlib.suppress(OSError):  # only Linux tells what is used already
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        memory += pages * os.sysconf("SC_PAGE_SIZE")
+    limits = {
+        "RLIMIT_AS": memory,
+        "RLIMIT_CPU": seconds,
+        "RLIMIT_FSIZE": 0,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NOFILE": FILES,
+        "RLIMIT_MEMLOCK": 0,
+        "RLIMIT_MSGQUEUE": 0,
+    }
+    for name, value in limits.items():
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # macOS lacks some
+            resource.setrlimit(getattr(resource, name), (value, value))
+
+
+def _libc():
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
 class Layers:
     """The layers that are there, made ready once. active: their names. missing: why not, in words.
 
-    On other systems than Linux all are missing.
+    Only for Linux.
     """
 
     def __init__(self):
-        self.active, self.missing = [], []
-        self._ruleset = self._filter = None
-        if sys.platform != "linux":
-            self.missing = [f"resource limits, Landlock and seccomp: not on {sys.platform}"]
-            return
-        self.active.append("resource limits")
+        self.active, self.missing = ["resource limits", "no new privileges"], []
         self._ruleset = self._made("Landlock", lambda: _landlock(readable_paths()))
         self._filter = self._made("seccomp", _seccomp)
+        self._libc = _libc()
 
     def _made(self, name, make):
         try:
@@ -140,31 +170,19 @@ class Layers:
         return [self._ruleset._fd] if self._ruleset else []
 
     def apply(self, seconds):
-        """Restricts this process, for ever. seconds: of processor time that it may use in all."""
-        if sys.platform != "linux":
-            return
-        import ctypes
-        import resource
+        """Restricts this process, for ever. Raises OSError where a layer cannot be applied.
 
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        memory = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
-        for limit, value in (
-            (resource.RLIMIT_AS, memory),
-            (resource.RLIMIT_CPU, seconds),
-            (resource.RLIMIT_FSIZE, 0),
-            (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_NOFILE, FILES),
-            (resource.RLIMIT_MEMLOCK, 0),
-            (resource.RLIMIT_MSGQUEUE, 0),
-        ):
-            resource.setrlimit(limit, (value, value))
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-        libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-        if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "no_new_privs could not be set")
+        seconds: of processor time that it may use in all.
+        """
+        limit_what_can_be_limited(seconds)
+        self._libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        self._libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        if self._libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+            raise OSError("no_new_privs could not be set")
         if self._ruleset:
-            ctypes.set_errno(0)
+            import ctypes
+
+            ctypes.set_errno(0)  # as in `_landlock`
             self._ruleset.apply()
             os.close(self._ruleset._fd)
         if self._filter:
