@@ -33,7 +33,9 @@ SIDEWAYS = {  # within a level, who imports whom
     ("training", "optimizers"),
 }
 POSIX_ONLY = {"crypt", "fcntl", "grp", "posix", "pty", "pwd", "resource", "termios", "tty"}
-LINUX_ONLY = {"sandbox/layers.py", "sandbox/zygote.py"}  # imported there alone, on use
+LINUX_ONLY = {
+    f"sandbox/{name}.py" for name in ("forked", "layers", "zygote")
+}  # imported there alone, on use
 LEVEL = {part: i for i, parts in enumerate(LEVELS) for part in parts}
 
 

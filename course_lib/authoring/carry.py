@@ -64,7 +64,9 @@ def changed_checks(notebook):
     return {
         name: cell
         for name, cell in check_cells(notebook).items()
-        if cell.source.strip() not in (f"check({name})", f'ask("{name}")', "")
+        if not re.fullmatch(
+            rf'(check\({name}\)|ask\("{name}"(, variant=\d+)?\))?', cell.source.strip()
+        )
     }
 
 

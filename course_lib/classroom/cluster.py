@@ -9,6 +9,7 @@ import socket
 import threading
 
 from course_lib.authoring import CourseError
+from course_lib.classroom.local import refused
 from course_lib.classroom.submissions import content
 from course_lib.classroom.worker import grader_of, judge_task
 from course_lib.sandbox.link import NoSandbox
@@ -65,9 +66,7 @@ class Cluster:
         for worker, (_, _, refusal) in said.items():
             if refusal:
                 self.close()
-                from course_lib.classroom.run import refusal as words
-
-                raise CourseError(f"worker {worker}: {words(refusal)}")
+                raise CourseError(f"worker {worker}: {refused(refusal)}")
         self.active, self.missing = next(iter(said.values()))[:2]
         self._settings = settings
         self._room = WAITING * sum(self._client.nthreads().values())
@@ -92,7 +91,7 @@ class Cluster:
                     for task in batch:
                         self._send([task], batches, waiting)
                     continue
-                results = [[{"gave up": True}, {"done": True}]]
+                results = [[{"gave up": True}]]
             for task, messages in zip(batch, results, strict=True):
                 for message in messages:
                     yield task, message

@@ -20,13 +20,16 @@ from course_lib.grading.outcomes import unified
 from course_lib.grading.watchdog import TooSlow
 from course_lib.sandbox.extract import fingerprint
 from course_lib.sandbox.frames import BadFrame, encode
-from course_lib.sandbox.link import Gone, Overdue, sandbox
+from course_lib.sandbox.link import Broken, Gone, NoSandbox, Overdue, sandbox
 
 ALWAYS = ("gradcheck", "datasets")  # of the engine: helpers that are no answer to anything
 NEVER = ("load_mnist",)  # its file cannot be read from inside
 READING = 20.0  # seconds in which a notebook's cells have to be parsed
+A_PART = 2.0  # seconds for a part of them, where all together were too much
+READ_ROOM = 10_000_000  # bytes of what is said about them
 LOOKING_ON = 20.0  # seconds for all the further cases by which one answer is diagnosed
 LONGEST_ANSWER = 20_000  # characters of an answer that are kept
+LONGEST_MESSAGE = 3_000
 HELD_BACK = (
     "Your {name} is right in the cases that the notebook tries, but not in others of the same "
     "kind, which are held back. It has to compute its result from what it is given, whatever that "
@@ -56,16 +59,16 @@ def all_imports(assignment, course):
     return {chapter: chapter_imports(chapter, course) for chapter in assignment.chapters}
 
 
-def offers(exercise, imports):
+def offers(imports, may_use, withheld):
     """Of a chapter's imports, those that an answer to one of its exercises may use."""
-    allowed = (*ALWAYS, *exercise.may_use)
+    allowed = (*ALWAYS, *may_use)
     found = {}
     for module, names in imports.items():
         for name in names:
             home = module or course_lib._HOME.get(name, name)
             dotted = f"{home}.{name}"
             if home.split(".")[0] in allowed and name not in NEVER:
-                if dotted not in exercise.withheld:
+                if dotted not in withheld:
                     found.setdefault(module, []).append(name)
     return found
 
@@ -102,11 +105,24 @@ class Grader:
         self.close()
 
     def _sandbox_for(self, exercise):
-        key = exercise.chapter, exercise.may_use, exercise.withheld
+        return self._sandbox_of((exercise.chapter, exercise.may_use, exercise.withheld))
+
+    def _sandbox_of(self, key):
+        chapter, may_use, withheld = key
         if key not in self._sandboxes:
-            offered = offers(exercise, self._imports[exercise.chapter])
-            self._sandboxes[key] = sandbox(offered, list(exercise.withheld), **self._how)
+            facade = {
+                "offers": offers(self._imports[chapter], may_use, withheld),
+                "withheld": list(withheld),
+                "alone": not may_use,
+            }
+            self._sandboxes[key] = sandbox(facade, **self._how)
         return self._sandboxes[key]
+
+    def start_anew(self, broken):
+        """Another clean process in the place of one that has ended. Raises NoSandbox, Broken."""
+        key = next(k for k, made in self._sandboxes.items() if made is broken)
+        self._sandboxes.pop(key).close()
+        return self._sandbox_of(key)
 
     def judge(self, read, student, known=()):
         """A `Judgement` for each exercise of the notebook's chapter, one after another.
@@ -128,6 +144,8 @@ class Grader:
     def _judge_code(self, exercise, notebook, seed):
         try:
             return self._judge_found(exercise, notebook, seed)
+        except (Broken, NoSandbox):
+            raise
         except Exception as error:  # noqa: BLE001 - it costs this exercise, and no other
             words = (
                 f"What your {exercise.name} gave back could not be judged "
@@ -148,19 +166,15 @@ class Grader:
             )
         if found["fingerprint"] == self._starter(exercise):
             return _from_verdict(exercise, not_attempted(exercise), **about)
-        runner = _There(exercise, notebook)
-        try:
-            verdict = judge_outcomes(exercise, runner, seed=seed, diagnose=False)
-            if verdict.finding and verdict.finding.kind == "timeout":
-                return _judgement(exercise, "error", _too_slow(exercise), "timeout", **about)
-            if verdict.status not in ("passed", "not attempted"):
-                # Said is only what shows in the cases that every learner has.
-                verdict = judge_outcomes(exercise, runner)
-                if verdict.passed:
-                    words = HELD_BACK.format(name=exercise.name)
-                    return _judgement(exercise, "failed", words, "held back", **about)
-        except _NotThere as why:
-            return _from_verdict(exercise, why.verdict, **about)
+        held_back = _verdict_on(exercise, notebook, seed)
+        if held_back.passed:
+            return _from_verdict(exercise, held_back, **about)
+        if held_back.finding and held_back.finding.kind == "timeout":
+            return _judgement(exercise, "error", _too_slow(exercise), "timeout", **about)
+        verdict = _verdict_on(exercise, notebook)
+        if verdict.passed:
+            words = HELD_BACK.format(name=exercise.name)
+            return _judgement(exercise, "failed", words, "held back", **about)
         return _from_verdict(exercise, verdict, **about)
 
     def _starter(self, exercise):
@@ -176,6 +190,21 @@ class Grader:
         return request if known is probes else _request(exercise, probes)
 
 
+def _verdict_on(exercise, notebook, seed=None):
+    """The verdict on the cases of a seed, without words, or on those that every learner has.
+
+    The two run in processes of their own: what an answer can remember of the first it cannot tell
+    in the words of the second.
+    """
+    runner = _There(exercise, notebook, held_back=seed is not None)
+    try:
+        if seed is None:
+            return judge_outcomes(exercise, runner)
+        return judge_outcomes(exercise, runner, seed=seed, diagnose=False)
+    except _NotThere as why:
+        return why.verdict
+
+
 def _request(exercise, probes):
     return encode({"exercise": exercise.name, "contract": exercise.contract, "probes": probes})
 
@@ -188,7 +217,13 @@ def _too_slow(exercise):
     )
 
 
-def _judgement(item, status, message, finding="", **more):
+def clean(text, most=LONGEST_MESSAGE):
+    """A text as it may go into tables and pages: of bounded length, without control characters."""
+    text = text[:most].encode("utf-8", "replace").decode()
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
+def _judgement(item, status, message, finding="", *, remark="", answer="", **more):
     points = item.points if status == "passed" else 0
     return Judgement(
         item.name,
@@ -198,8 +233,10 @@ def _judgement(item, status, message, finding="", **more):
         status,
         points,
         item.points,
-        message,
+        clean(message),
         finding=finding,
+        remark=clean(remark),
+        answer=clean(answer, LONGEST_ANSWER),
         **more,
     )
 
@@ -248,7 +285,7 @@ class _Notebook:
     def answer(self, exercise):
         """What the notebook holds for an exercise, as the fields of an `extract.Answer`."""
         if self._answers is None:
-            self.process(exercise)
+            self.process(exercise, held_back=True)
         return self._answers[exercise.name]
 
     def source(self, found):
@@ -257,23 +294,35 @@ class _Notebook:
         text = next((c["source"] for c in self._cells if c["number"] == last), "")
         return text[:LONGEST_ANSWER]
 
-    def process(self, exercise):
-        """A process that has the notebook's cells."""
+    def process(self, exercise, held_back):
+        """A process that has the notebook's cells, for the cases that are held back or others."""
         where = self._grader._sandbox_for(exercise)
-        if where not in self._processes:
+        for (_, other), process in self._processes.items():
+            if other != held_back:
+                process.pause()  # it shall do nothing while nobody looks
+        if (where, held_back) not in self._processes:
             try:
-                self._processes[where] = self._started(where, self._cells)
-            except (Gone, Overdue, BadFrame):
-                self._cells = self._readable(where, self._cells)
-                self._processes[where] = self._started(where, self._cells)
-        return self._processes[where]
+                self._processes[where, held_back] = self._made(where)
+            except Broken:
+                where = self._grader.start_anew(where)
+                self._processes[where, held_back] = self._made(where)
+        return self._processes[where, held_back]
 
-    def _started(self, where, cells):
+    def _made(self, where):
+        try:
+            return self._started(where, self._cells, READING)
+        except (Gone, Overdue, BadFrame):
+            until = time.monotonic() + READING
+            self._cells = self._readable(where, self._cells, until)
+            return self._started(where, self._cells, READING)
+
+    def _started(self, where, cells, seconds):
         process = where.start(self._seconds)
         try:
             process.begin()
-            process.ask({"cells": cells, "wanted": self._wanted}, READING)
-            answers = process.reply(READING)["answers"]
+            process.room = READ_ROOM
+            process.ask({"cells": cells, "wanted": self._wanted}, seconds)
+            answers = process.reply(seconds)["answers"]
         except BaseException:
             process.close()
             raise
@@ -281,23 +330,25 @@ class _Notebook:
             self._answers = answers
         return process
 
-    def _readable(self, where, cells):
-        """The cells without those that cannot even be parsed."""
-        if not cells:
+    def _readable(self, where, cells, until):
+        """The cells without those that cannot even be parsed, as far as that is known in time."""
+        if not cells or time.monotonic() > until:
             return []
         try:
-            self._started(where, cells).close()
+            self._started(where, cells, A_PART).close()
             return cells
         except (Gone, Overdue, BadFrame):
             self._answers = None
             if len(cells) == 1:
                 return []
             half = len(cells) // 2
-            return self._readable(where, cells[:half]) + self._readable(where, cells[half:])
+            parts = cells[:half], cells[half:]
+            return [c for part in parts for c in self._readable(where, part, until)]
 
-    def drop(self, exercise):
+    def drop(self, exercise, held_back):
         """Ends the process of an exercise, which is of no use any more."""
-        process = self._processes.pop(self._grader._sandbox_for(exercise), None)
+        where = self._grader._sandbox_for(exercise)
+        process = self._processes.pop((where, held_back), None)
         if process is not None:
             process.close()
 
@@ -310,12 +361,13 @@ class _Notebook:
 class _There:
     """Runs an attempt in a student's process; see `grading.judging._Here` for what is asked."""
 
-    def __init__(self, exercise, notebook):
-        self._exercise, self._notebook = exercise, notebook
+    def __init__(self, exercise, notebook, held_back):
+        self._exercise, self._notebook, self._held_back = exercise, notebook, held_back
         self._left = LOOKING_ON
         self.signature = None
 
-    def run_all(self, probes, outcomes):
+    def run_all(self, probes, outcomes, room):
+        self._room = room
         request = self._notebook._grader.visible_request(self._exercise, probes)
         self._run(probes, request, self._exercise.seconds, outcomes)
 
@@ -330,24 +382,25 @@ class _There:
 
     def _run(self, probes, request, seconds, outcomes):
         try:
-            process = self._notebook.process(self._exercise)
+            process = self._notebook.process(self._exercise, self._held_back)
             process.begin()
             process.ask(request, seconds)
+            process.room = self._room
             self._take(process.reply(seconds))
             for probe in probes:
                 outcome = process.outcome(seconds)
                 with self._exercise.around():
                     outcomes.append(unified(outcome, probe, self._exercise))
         except Overdue:
-            self._notebook.drop(self._exercise)
+            self._notebook.drop(self._exercise, self._held_back)
             self._left -= seconds
             raise TooSlow(f"no result within {seconds:g} s") from None
         except Gone as gone:
-            self._notebook.drop(self._exercise)
-            raise Ended(str(gone)) from None
-        except BadFrame:
-            self._notebook.drop(self._exercise)
-            raise Ended("what came back was no result") from None
+            self._notebook.drop(self._exercise, self._held_back)
+            raise Ended(f"the process it ran in has ended ({gone})") from None
+        except BadFrame as error:
+            self._notebook.drop(self._exercise, self._held_back)
+            raise Ended(f"what it sent was no result ({error})") from None
 
     def _take(self, said):
         """What the process says of the attempt before it calls it."""

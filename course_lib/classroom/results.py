@@ -56,7 +56,8 @@ class ExerciseStatistics:
     """How a class did in one exercise. statuses: {status: how many students}.
 
     mistakes: [(misconception id, its message, how many students, some of their names)], the most
-    frequent first.
+    frequent first. others: the same for what no misconception names, by the word of the finding,
+    with the message of the first such student.
     """
 
     exercise: str
@@ -67,14 +68,17 @@ class ExerciseStatistics:
     mean_points: float = 0.0
     statuses: dict = field(default_factory=dict)
     mistakes: list = field(default_factory=list)
+    others: list = field(default_factory=list)
 
 
 @dataclass
 class ClassStatistics:
     """A class in numbers. finals: every student's final score. exercises: in course order.
 
-    help: [(student, final, words why)], who needs help, the most urgent first. problems: [(student,
-    words)] of submissions with something that could not be read.
+    help: [(student, final, words why)], who needs help, the most urgent first. idle: students who
+    handed in nothing that could be judged. problems: [(student, words)] of submissions with
+    something that could not be read. These lists are cut; help_count, idle_count and problem_count
+    say how many there are in all. late, late_points: how many were late, and what it cost them.
     """
 
     assignment: str
@@ -86,3 +90,8 @@ class ClassStatistics:
     help: list
     problems: list
     late: int = 0
+    late_points: float = 0.0
+    idle: list = field(default_factory=list)
+    help_count: int = 0
+    idle_count: int = 0
+    problem_count: int = 0

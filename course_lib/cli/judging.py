@@ -47,14 +47,14 @@ def judge_notebook(path, chapters, timeout=60):
             **_answers(path.resolve().parent / "work" / f"ch{chapter}.json"),
             **_answers(Path(work) / f"ch{chapter}.json"),
         }
-    rows = []
+    rows, variant = [], _variant_of(notebook)
     for item in exercises.of_chapter(chapter):
         if item.kind == "code":
             state, points, message = verdicts.get(
                 item.name, ("not judged", 0, "The notebook did not run that far.")
             )
         else:
-            verdict = item.judge(answers.get(item.name))
+            verdict = item.varied(variant).judge(answers.get(item.name))
             state, points, message = verdict.status, verdict.points, verdict.message
         rows.append(Row(item.name, item.title, points, item.points, state, message))
     return rows, remarks
@@ -85,6 +85,13 @@ def _chapter_of(notebook, path, chapters):
     if chapter not in chapters:
         raise UsageError(f"{path} is not a chapter of this course; there are {', '.join(chapters)}")
     return chapter
+
+
+def _variant_of(notebook):
+    """The seed of the questions' numbers in a notebook that was handed out; None for the usual."""
+    course = notebook.metadata.get("course")
+    seed = course.get("variant") if isinstance(course, dict) else None
+    return seed if type(seed) is int and seed >= 0 else None
 
 
 def _answers(path):

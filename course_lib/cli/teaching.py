@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from course_lib.authoring import Course, UsageError
 from course_lib.classroom import assignment as assignments
-from course_lib.classroom import run
+from course_lib.classroom import run, tables, writing
 
 AssignmentName = Annotated[
     str, typer.Option("--assignment", help="The assignment's name, or its .json file.")
@@ -87,13 +87,14 @@ def grade(
             "command without --shard puts them together"
         )
     else:
-        _say(f"{students}: {to / run.GRADES}, {to / run.REPORT}, {to / run.FEEDBACK}{os.sep}")
+        written = (to / name for name in (writing.GRADES, writing.REPORT, writing.FEEDBACK))
+        _say(f"{students}: {', '.join(map(str, written))}")
 
 
 def _times(path):
     """{student: when} from a CSV file. Raises UsageError that names the line."""
     found = {}
-    for line, row in run.read_table(path, ("student", "submitted")):
+    for line, row in tables.read_table(path, ("student", "submitted")):
         try:
             found[row["student"].strip()] = assignments.read_time(row["submitted"].strip())
         except UsageError as error:

@@ -6,6 +6,7 @@ from course_lib.grading import STOCK, Call, Finding, Stock, by_nudging, exercise
 from course_lib.grading.graph_question import CompleteGraph
 from course_lib.grading.ordering import Move, Order
 from course_lib.grading.questions import Choice, Option, Predict
+from course_lib.grading.variants import question
 
 # A chain of two: (3x + 2)^2 --------------------------------------------------------------------
 
@@ -1477,13 +1478,11 @@ Order(
     ),
 )
 
-CompleteGraph(
-    "fork_in_a_graph",
+
+@question(
+    CompleteGraph,
     title="A fork in a graph, node by node",
-    prompt="s = a + b, then p = s · a, then L = p - b, at a = 4 and b = -2. Fill in the values on "
-    "the way forward, then the gradients on the way back. What is right goes into the picture.",
     points=2,
-    inputs={"a": 4, "b": -2},
     nodes=[
         ("s", "add", "a", "b"),
         ("p", "multiply", "s", "a"),
@@ -1494,3 +1493,15 @@ CompleteGraph(
         "b goes into s and into L. One of the two shares that come back is negative.",
     ),
 )
+def fork_in_a_graph(a=4, b=-2):
+    return dict(
+        prompt=f"s = a + b, then p = s · a, then L = p - b, at a = {a} and b = {b}. Fill in the "
+        "values on the way forward, then the gradients on the way back. What is right goes into "
+        "the picture.",
+        inputs={"a": a, "b": b},
+    )
+
+
+@fork_in_a_graph.other_numbers
+def _(draw):  # of the two shares that come back to b, a and -1, one is negative
+    return dict(a=draw.one(range(3, 10)), b=draw.one(range(-7, 0)))

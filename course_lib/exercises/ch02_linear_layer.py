@@ -5,6 +5,7 @@ import numpy as np
 from course_lib.grading import Call, Finding, Script, Seed, by_nudging, exercise
 from course_lib.grading.questions import Choice, Matrix, Option, Predict
 from course_lib.grading.shape_puzzle import ShapePuzzle
+from course_lib.grading.variants import listed, pmatrix, question
 
 SQUARE, SINGLE = "square matrices (N = D = M)", "a batch of one sample"
 NARROW, REPEATED = "a layer with one output", "values that occur more than once"
@@ -1171,65 +1172,60 @@ def _(parameters, gradients, learning_rate):
 
 # Questions ----------------------------------------------------------------------------------------
 
-_X = np.array([[1.0, 2.0], [0.0, 1.0], [3.0, -1.0]])
-_dY = np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.0], [0.0, 2.0, 1.0]])
-_dW = np.einsum("nd,nm->dm", _X, _dY)
 
-Matrix(
-    "dW_by_hand",
-    title="dW by hand",
-    prompt=r"Three samples, two inputs, three outputs: $X = "
-    r"\begin{pmatrix}1&2\\0&1\\3&-1\end{pmatrix}$ "
-    r"and $dY = \begin{pmatrix}1&0&2\\-1&1&0\\0&2&1\end{pmatrix}$. Fill in $dW = X^T dY$.",
-    points=2,
-    answer=_dW,
-    mistakes=(
-        (
-            "averaged",
-            _dW / 3,
-            "You divided by the number of samples. dW adds up over the batch; "
-            "the "
-            "1/N is already in dY.",
+@question(Matrix, title="dW by hand", points=2)
+def dW_by_hand(X=((1, 2), (0, 1), (3, -1)), dY=((1, 0, 2), (-1, 1, 0), (0, 2, 1))):
+    X, dY = np.array(X), np.array(dY)
+    dW = np.einsum("nd,nm->dm", X, dY)
+    return dict(
+        prompt=f"Three samples, two inputs, three outputs: $X = {pmatrix(X)}$ and "
+        f"$dY = {pmatrix(dY)}$. Fill in $dW = X^T dY$.",
+        answer=dW,
+        mistakes=(
+            (
+                "averaged",
+                dW / 3,
+                "You divided by the number of samples. dW adds up over the batch; the 1/N is "
+                "already in dY.",
+            ),
+            (
+                "first sample",
+                np.outer(X[0], dY[0]),
+                "That is the first sample's contribution alone. Add those of the other two.",
+            ),
+            (
+                "last sample",
+                np.outer(X[-1], dY[-1]),
+                "That is the last sample's contribution alone. Add those of the other two.",
+            ),
+            (
+                "upstream ignored",
+                X.T @ np.ones((3, 3)),
+                "That is what comes out if dY is 1 everywhere.",
+            ),
+            (
+                "product of sums",
+                np.outer(X.sum(0), dY.sum(0)),
+                "You added up the samples first and multiplied then. Each sample pairs its own "
+                "input with its own error.",
+            ),
         ),
-        (
-            "first sample",
-            np.outer(_X[0], _dY[0]),
-            "That is the first sample's contribution alone. Add those of the other two.",
+        hints=(
+            f"Entry [0, 0]: the first column of X is {listed(X[:, 0])} and the first column of dY "
+            f"is {listed(dY[:, 0])}. Multiply in pairs and add.",
         ),
-        (
-            "last sample",
-            np.outer(_X[-1], _dY[-1]),
-            "That is the last sample's contribution alone. Add those of the other two.",
-        ),
-        (
-            "upstream ignored",
-            _X.T @ np.ones((3, 3)),
-            "That is what comes out if dY is 1 everywhere.",
-        ),
-        (
-            "product of sums",
-            np.outer(_X.sum(0), _dY.sum(0)),
-            "You added up the samples first and "
-            "multiplied then. Each sample pairs its own input with its own error.",
-        ),
-    ),
-    hints=(
-        "Entry [0, 0]: the first column of X is 1, 0, 3 and the first column of dY is 1, -1, 0. "
-        "Multiply in pairs and add.",
-    ),
-)
+    )
 
 
-def _products_that_fit():
-    """Counts the products of dY and W, transposed or not, in either order, that are (N, D)."""
-    n = 5
-    dY, W = np.zeros((n, n)), np.zeros((n, n))
-    pairs = [(a, b) for a in (dY, dY.T) for b in (W, W.T)]
-    return sum((p @ q).shape == (n, n) for a, b in pairs for p, q in ((a, b), (b, a)))
+@dW_by_hand.other_numbers
+def _(draw):
+    dY = draw.array((-1, 1, 2, 3), 3, 3)
+    dY[range(3), draw.some(range(3), 3)] = 0  # one in each row and column
+    return dict(X=draw.array((-2, -1, 1, 2, 3), 3, 2), dY=dY)
 
 
-def _ones_hide():
-    X, ones = np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 2))
+def _ones_hide(X):
+    ones = np.ones((2, 2))
     forgetful, right = X.T @ np.ones_like(ones), X.T @ ones
     wrong = int(np.sum(forgetful != right))
     rng = np.random.default_rng(0)
@@ -1242,21 +1238,30 @@ def _ones_hide():
     )
 
 
-Predict(
-    "predict_ones",
+@question(
+    Predict,
     title="Predict: what an upstream of ones hides",
-    prompt=r"Somebody forgets `dY` and returns `X.T @ np.ones_like(dY)` as dW. They test it with "
-    r"$X = \begin{pmatrix}1&2\\3&4\end{pmatrix}$ and $dY = \begin{pmatrix}1&1\\1&1\end{pmatrix}$. "
-    r"How "
-    "many of the 4 entries of dW come out wrong?",
     answer=0,
     mistakes=(
         ("all", 4, "Put the numbers in: what is np.ones_like(dY) when dY is all ones?"),
         ("two", 2, "Put the numbers in: what is np.ones_like(dY) when dY is all ones?"),
     ),
     count=True,
-    reveal=_ones_hide,
 )
+def predict_ones(X=((1, 2), (3, 4))):
+    X = np.array(X)
+    return dict(
+        prompt="Somebody forgets `dY` and returns `X.T @ np.ones_like(dY)` as dW. They test it "
+        f"with $X = {pmatrix(X)}$ and $dY = {pmatrix(np.ones((2, 2)))}$. How many of the 4 entries "
+        "of dW come out wrong?",
+        reveal=lambda: _ones_hide(X),
+    )
+
+
+@predict_ones.other_numbers
+def _(draw):
+    return dict(X=np.reshape(draw.some(range(1, 10), 4), (2, 2)))
+
 
 Choice(
     "why_the_batch_adds",
@@ -1286,22 +1291,27 @@ Choice(
     ),
 )
 
-_rng = np.random.default_rng(5)
-_LAYER = {
-    name: _rng.integers(-3, 4, shape)
-    for name, shape in (("X", (5, 3)), ("W", (3, 2)), ("dY", (5, 2)))
-}
 
-ShapePuzzle(
-    "place_the_transpose",
+def _layer(N, D, M):
+    """Arrays of a layer's shapes; no question shows their numbers."""
+    rng = np.random.default_rng(5)
+    shapes = {"X": (N, D), "W": (D, M), "dY": (N, M)}
+    return {name: rng.integers(-3, 4, shape) for name, shape in shapes.items()}
+
+
+def _other_layer(draw):
+    """Sizes that differ, the same ones for both puzzles, and a square case for each."""
+    N, D, M = draw.shared("layer").some((2, 3, 4, 6, 7), 3)
+    entries = [e for e in range(-9, 10) if e]
+    return dict(N=N, D=D, M=M, **{name: draw.array(entries, 2, 2) for name in ("X", "W", "dY")})
+
+
+@question(
+    ShapePuzzle,
     title="dW: which product?",
-    prompt="A layer with N = 5 samples, D = 3 inputs and M = 2 outputs. Choose two factors, "
-    "turned (ᵀ) or not, so that their product is dW.",
     points=2,
     target="dW",
     like="W",
-    matrices=_LAYER,
-    square={"X": [[1, 2], [4, -4]], "W": [[-5, 3], [-4, 6]], "dY": [[-2, 3], [1, 4]]},
     formula=lambda m: np.einsum("nd,nm->dm", m["X"], m["dY"]),
     entry=(0, 1),
     reads="how input 0 met the error at output 1, added up over the samples",
@@ -1312,24 +1322,45 @@ ShapePuzzle(
         "In the square case: input 0 is column 0 of X, and output 1 is column 1 of dY.",
     ),
 )
+def place_the_transpose(
+    N=5, D=3, M=2, X=((1, 2), (4, -4)), W=((-5, 3), (-4, 6)), dY=((-2, 3), (1, 4))
+):
+    return dict(
+        prompt=f"A layer with N = {N} samples, D = {D} inputs and M = {M} outputs. Choose two "
+        "factors, turned (ᵀ) or not, so that their product is dW.",
+        matrices=_layer(N, D, M),
+        square={"X": X, "W": W, "dY": dY},
+    )
 
-ShapePuzzle(
-    "place_the_other_transpose",
+
+place_the_transpose.other_numbers(_other_layer)
+
+
+@question(
+    ShapePuzzle,
     title="dX: which product?",
-    prompt="The same layer, with N = 5, D = 3 and M = 2. Choose two factors, turned (ᵀ) or not, "
-    "so that their product is dX.",
     points=2,
     target="dX",
     like="X",
-    matrices=_LAYER,
-    square={"X": [[-3, 3], [-4, 1]], "W": [[2, 2], [1, 5]], "dY": [[-5, 6], [4, 5]]},
     formula=lambda m: np.einsum("nm,dm->nd", m["dY"], m["W"]),
     entry=(0, 1),
     reads="what the errors of sample 0 send back to input 1, each through the weight it met",
-    hints=(
-        "The sum runs over the outputs m. Which axis of dY and which of W is m?",
-        "dX must be (5, 3): a row for each sample, so what has to stand on the left?",
-        "In the square case: the errors of sample 0 are row 0 of dY, the weights of input 1 are "
-        "row 1 of W.",
-    ),
 )
+def place_the_other_transpose(
+    N=5, D=3, M=2, X=((-3, 3), (-4, 1)), W=((2, 2), (1, 5)), dY=((-5, 6), (4, 5))
+):
+    return dict(
+        prompt=f"The same layer, with N = {N}, D = {D} and M = {M}. Choose two factors, turned (ᵀ) "
+        "or not, so that their product is dX.",
+        matrices=_layer(N, D, M),
+        square={"X": X, "W": W, "dY": dY},
+        hints=(
+            "The sum runs over the outputs m. Which axis of dY and which of W is m?",
+            f"dX must be ({N}, {D}): a row for each sample, so what has to stand on the left?",
+            "In the square case: the errors of sample 0 are row 0 of dY, the weights of input 1 "
+            "are row 1 of W.",
+        ),
+    )
+
+
+place_the_other_transpose.other_numbers(_other_layer)

@@ -5,6 +5,7 @@ import numpy as np
 from course_lib.grading import Call, Step, by_nudging, exercise
 from course_lib.grading.lines import FindLine, Line
 from course_lib.grading.questions import Choice, Matrix, Option, Predict
+from course_lib.grading.variants import listed, pmatrix, question, spelled
 
 KINK = "pre-activations that are exactly 0"
 SQUARE, SINGLE = "arrays that are square", "a batch of one sample"
@@ -562,7 +563,7 @@ def _unit_cases(rng):
         Z[-1] = np.abs(Z[-1]) * np.where(np.arange(H) % 2, -1, 1)
         for unit in dead:
             Z[:, unit] = -np.abs(Z[:, unit])
-        return Call((Z,), label)
+        return Call((Z[:, rng.permutation(H)],), label)
 
     rare = -np.abs(rng.normal(size=(6, 4))) - 1
     rare[3, 1] = 0.25
@@ -1153,100 +1154,132 @@ def _(X, W1, b1, W2, b2, target):
 
 # Questions ----------------------------------------------------------------------------------------
 
-_V1 = np.array([[1.0, 2.0], [0.0, -1.0]])
-_c1 = np.array([1.0, 0.0])
-_V2 = np.array([[2.0, 1.0], [1.0, 3.0]])
-_c2 = np.array([0.0, -1.0])
 
-Matrix(
-    "two_layers_in_one",
+@question(
+    Matrix,
     title="Two layers in one",
-    prompt=r"Two linear layers in a row, with nothing between them: $W_1 = "
-    r"\begin{pmatrix}1&2\\0&-1\end{pmatrix}$, $W_2 = \begin{pmatrix}2&1\\1&3\end{pmatrix}$ (and "
-    r"biases). Fill in the $W$ of the **one** layer that does the same.",
     points=2,
-    answer=_V1 @ _V2,
-    mistakes=(
-        (
-            "other order",
-            _V2 @ _V1,
-            "That is W2 W1. Rows are samples here: X meets W1 first, and (X W1) W2 = X (W1 W2).",
-        ),
-        (
-            "entry by entry",
-            _V1 * _V2,
-            "You multiplied entry by entry. A layer is a matrix product.",
-        ),
-        ("sum", _V1 + _V2, "You added the two. One layer works on what the other gives."),
-    ),
     hints=("X W1 W2: which product can be done once and for all, before any X comes?",),
 )
+def two_layers_in_one(W1=((1, 2), (0, -1)), W2=((2, 1), (1, 3))):
+    W1, W2 = np.array(W1), np.array(W2)
+    return dict(
+        prompt=f"Two linear layers in a row, with nothing between them: $W_1 = {pmatrix(W1)}$, "
+        f"$W_2 = {pmatrix(W2)}$ (and biases). Fill in the $W$ of the **one** layer that does the "
+        "same.",
+        answer=W1 @ W2,
+        mistakes=(
+            (
+                "other order",
+                W2 @ W1,
+                "That is W2 W1. Rows are samples here: X meets W1 first, and (X W1) W2 = X (W1 "
+                "W2).",
+            ),
+            (
+                "entry by entry",
+                W1 * W2,
+                "You multiplied entry by entry. A layer is a matrix product.",
+            ),
+            ("sum", W1 + W2, "You added the two. One layer works on what the other gives."),
+        ),
+    )
 
-_z = np.array([-1.5, 2.3, 0.0, -0.8, 1.2])
-_dA = np.array([0.3, -0.5, 0.1, 0.2, -0.4])
 
-Matrix(
-    "gate_by_hand",
+@two_layers_in_one.other_numbers
+def _(draw):
+    W1, W2 = draw.some((-2, -1, 1, 2, 3), 4), draw.some((-1, 1, 2, 3, 4), 4)
+    return dict(W1=np.reshape(W1, (2, 2)), W2=np.reshape(W2, (2, 2)))
+
+
+@question(
+    Matrix,
     title="The gate by hand",
-    prompt="`z = [-1.5, 2.3, 0, -0.8, 1.2]` went forward, and `dA = [0.3, -0.5, 0.1, 0.2, -0.4]` "
-    "comes back. Fill in dz. (At exactly 0 this course takes 0.)",
-    answer=_dA * (_z > 0),
-    mistakes=(
-        ("no mask", _dA, "That is dA itself. Three of the five gates were closed."),
-        (
-            "mask from dA",
-            np.where(_dA > 0, _dA, 0.0),
-            "You let the positive gradients through, or turned the gates round (on these numbers "
-            "that is the same). The gate is open where z is positive, whatever the sign of dA.",
-        ),
-        ("mask alone", (_z > 0) * 1.0, "That is the gate. What comes through it?"),
-        (
-            "open at 0",
-            np.where(_z >= 0, _dA, 0.0),
-            "At z = 0 this course closes the gate. (In code, any number from 0 to dA is accepted.)",
-        ),
-    ),
     hints=("Where is z positive? There dA comes through as it is, whatever its sign.",),
 )
+def gate_by_hand(z=(-1.5, 2.3, 0, -0.8, 1.2), dA=(0.3, -0.5, 0.1, 0.2, -0.4)):
+    z, dA = np.array(z), np.array(dA)
+    closed = spelled(np.sum(z <= 0)).capitalize()
+    return dict(
+        prompt=f"`z = [{listed(z)}]` went forward, and `dA = [{listed(dA)}]` comes back. Fill in "
+        "dz. (At exactly 0 this course takes 0.)",
+        answer=dA * (z > 0),
+        mistakes=(
+            ("no mask", dA, f"That is dA itself. {closed} of the five gates were closed."),
+            (
+                "mask from dA",
+                np.where(dA > 0, dA, 0.0),
+                "You let the positive gradients through, or turned the gates round (on these "
+                "numbers that is the same). The gate is open where z is positive, whatever the "
+                "sign of dA.",
+            ),
+            ("mask alone", (z > 0) * 1.0, "That is the gate. What comes through it?"),
+            (
+                "open at 0",
+                np.where(z >= 0, dA, 0.0),
+                "At z = 0 this course closes the gate. (In code, any number from 0 to dA is "
+                "accepted.)",
+            ),
+        ),
+    )
+
+
+@gate_by_hand.other_numbers
+def _(draw):  # dA is positive where the gate is closed: "on these numbers that is the same"
+    signs = np.array(draw.some((-1, -1, 0, 1, 1), 5))
+    z = signs * draw.some(range(3, 26), 5) / 10
+    return dict(z=z, dA=np.where(signs > 0, -1, 1) * draw.some(range(1, 10), 5) / 10)
+
+
+_TINY = {"x": (0.5, 1.0), "b1": (0.1, 0.2), "W2": ((0.5,), (0.3,)), "b2": 0.1, "y": 1.0}
 
 
 def _tiny(W1):
-    x, y = np.array([[0.5, 1.0]]), np.array([[1.0]])
-    W2, b1, b2 = np.array([[0.5], [0.3]]), np.array([0.1, 0.2]), np.array([0.1])
-    return two_layer_backward.solution(x, np.array(W1), b1, W2, b2, y)
+    """dW1 of the chapter's small network with other weights, and what its forward pass gives."""
+    x, b1, W2, b2, y = (np.array(_TINY[n], ndmin=1) for n in ("x", "b1", "W2", "b2", "y"))
+    z1 = x @ W1 + b1
+    z2 = np.maximum(z1, 0) @ W2 + b2
+    return two_layer_backward.solution(x[None], np.array(W1), b1, W2, b2, y[None])[0], z1, z2
 
 
-_blocked = _tiny([[0.2, -0.8], [0.4, -0.3]])[0]
-_as_if_open = np.array([[-0.15, -0.09], [-0.3, -0.18]])
-
-Matrix(
-    "blocked_gate",
-    title="A blocked gate",
-    prompt=r"Now with $W_1 = \begin{pmatrix}0.2&-0.8\\0.4&-0.3\end{pmatrix}$ and all else as "
-    r"before: $x = (0.5, 1)$, $b_1 = (0.1, 0.2)$, $W_2 = \begin{pmatrix}0.5\\0.3\end{pmatrix}$, "
-    r"$b_2 = 0.1$, $y = 1$. Fill in $dW_1$.",
-    points=2,
-    answer=_blocked,
-    mistakes=(
-        (
-            "no mask",
-            _as_if_open,
-            "Your second column is not 0. What is z1 of the second unit, and what does its gate "
-            "let back?",
+@question(Matrix, title="A blocked gate", points=2)
+def blocked_gate(W1=((0.2, -0.8), (0.4, -0.3))):
+    dW1, z1, z2 = _tiny(W1)
+    dz2 = z2.item() - _TINY["y"]
+    as_if_open = np.outer(_TINY["x"], dz2 * np.ravel(_TINY["W2"]))
+    return dict(
+        prompt=f"Now with $W_1 = {pmatrix(W1)}$ and all else as before: $x = (0.5, 1)$, "
+        f"$b_1 = (0.1, 0.2)$, $W_2 = {pmatrix(_TINY['W2'])}$, $b_2 = 0.1$, $y = 1$. Fill in "
+        "$dW_1$.",
+        answer=dW1,
+        mistakes=(
+            (
+                "no mask",
+                as_if_open,
+                "Your second column is not 0. What is z1 of the second unit, and what does its "
+                "gate let back?",
+            ),
+            (
+                "the open network",
+                _tiny(((0.2, 0.3), (0.4, 0.1)))[0],
+                "That is dW1 of the network before. Go forward again with the new W1: z1, a1, z2 "
+                "all change.",
+            ),
         ),
-        (
-            "the open network",
-            _tiny([[0.2, 0.3], [0.4, 0.1]])[0],
-            "That is dW1 of the network before. Go forward again with the new W1: z1, a1, z2 all "
-            "change.",
+        hints=(
+            f"z1 = ({listed(z1)}), so the second gate is closed, and z2 = {z2.item():g}.",
+            f"dz2 = {z2.item():g} - 1 = {dz2:g}. It comes back through W2 and then through the "
+            "gates.",
+            "dW1 = xᵀ dz1: two rows, one for each input.",
         ),
-    ),
-    hints=(
-        "z1 = (0.6, -0.5), so the second gate is closed, and z2 = 0.4.",
-        "dz2 = 0.4 - 1 = -0.6. It comes back through W2 and then through the gates.",
-        "dW1 = xᵀ dz1: two rows, one for each input.",
-    ),
-)
+    )
+
+
+@blocked_gate.other_numbers
+def _(draw):  # the first gate opens, the second stays closed, and z2 has one decimal
+    first = draw.one((0.2, 0.6, 1.0)), draw.one((0.6, 0.8))
+    second = draw.one((-0.4, -0.6, -0.8)), draw.one((-0.2, -0.3, -0.4, -0.5))
+    return dict(W1=tuple(zip(first, second, strict=True)))
+
 
 Choice(
     "mask_from_a",
@@ -1304,15 +1337,15 @@ Choice(
 )
 
 
-def _hidden_units_alike():
+def _hidden_units_alike(units, first):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 2))
     target = np.sin(2 * X[:, :1]) + X[:, 1:]
     lines = []
     for start, std in (("equal", 0.0), ("random", 0.5)):
-        W1 = np.full((2, 8), 0.3) + std * rng.normal(size=(2, 8))
-        W2 = np.full((8, 1), 0.3) + std * rng.normal(size=(8, 1))
-        b1, b2 = np.zeros(8), np.zeros(1)
+        W1 = np.full((2, units), first) + std * rng.normal(size=(2, units))
+        W2 = np.full((units, 1), first) + std * rng.normal(size=(units, 1))
+        b1, b2 = np.zeros(units), np.zeros(1)
         for _ in range(500):
             gradients = two_layer_backward.solution(X, W1, b1, W2, b2, target)
             for p, g in zip((W1, b1, W2, b2), gradients, strict=True):
@@ -1326,30 +1359,35 @@ def _hidden_units_alike():
     return "After 500 steps. " + "; ".join(lines).capitalize() + "."
 
 
-Predict(
-    "predict_equal_start",
-    title="Predict: eight units that start alike",
-    prompt="A network with 8 hidden units. All weights of a layer start at the same number, 0.3, "
-    "the biases at 0. After 500 steps of gradient descent, how many **different** units does the "
-    "hidden layer have?",
-    answer=1,
-    count=True,
-    mistakes=(
-        (
-            "all",
-            8,
-            "8 would mean that all of them differ. They see the same inputs through equal weights, "
-            "and get equal errors back through equal weights: what could part them?",
+@question(Predict, answer=1, count=True)
+def predict_equal_start(units=8, first=0.3):
+    return dict(
+        title=f"Predict: {spelled(units)} units that start alike",
+        prompt=f"A network with {units} hidden units. All weights of a layer start at the same "
+        f"number, {first:g}, the biases at 0. After 500 steps of gradient descent, how many "
+        "**different** units does the hidden layer have?",
+        mistakes=(
+            (
+                "all",
+                units,
+                f"{units} would mean that all of them differ. They see the same inputs through "
+                "equal weights, and get equal errors back through equal weights: what could part "
+                "them?",
+            ),
+            (
+                "two",
+                2,
+                "2 would mean two kinds of unit. They see the same inputs through equal weights, "
+                "and get equal errors back through equal weights: what could part them?",
+            ),
         ),
-        (
-            "two",
-            2,
-            "2 would mean two kinds of unit. They see the same inputs through equal weights, "
-            "and get equal errors back through equal weights: what could part them?",
-        ),
-    ),
-    reveal=_hidden_units_alike,
-)
+        reveal=lambda: _hidden_units_alike(units, first),
+    )
+
+
+@predict_equal_start.other_numbers
+def _(draw):
+    return dict(units=draw.one((5, 6, 7, 9, 10, 12)), first=draw.one((0.2, 0.3, 0.4)))
 
 
 def _squared_error_of(X, t, W1, b1, W2, b2):

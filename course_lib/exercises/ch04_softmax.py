@@ -1,5 +1,6 @@
 """Exercises of chapter 04."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from course_lib.grading.lines import FindLine, Line
 from course_lib.grading.ordering import Move, Order
 from course_lib.grading.outcomes import Odd
 from course_lib.grading.questions import Choice, Matrix, Option, Predict
+from course_lib.grading.variants import question
 
 LARGE = "logits as large as 1000"
 SQUARE, SINGLE = "as many classes as samples", "a batch of one sample"
@@ -1533,6 +1535,23 @@ def _training_set(rng):
     return [Call((x[chosen], labels[chosen], Seed(int(rng.integers(1000)))), again=False)]
 
 
+OTHER_ORDER = "pixels in another order"
+
+
+def _in_another_order(rng):
+    """The same with the pixels exchanged, which is all the same to an answer that trains.
+
+    Weights that were trained elsewhere and written down are of no use there.
+    """
+    (probe,) = _training_set(rng)
+    X, labels, seed = probe.args
+    return [replace(probe, args=(X[:, _order(seed)], labels, seed), label=OTHER_ORDER)]
+
+
+def _order(seed):
+    return np.random.default_rng([784, seed.seed]).permutation(784)
+
+
 def _unseen():
     x, labels = _digits()
     return x[50_000:52_000], labels[50_000:52_000]
@@ -1685,6 +1704,19 @@ def _run(outcome, X, labels):
     return _Run((W1, b1, W2, b2), X, labels)
 
 
+def _in_usual_order(probe, outcome):
+    """The outcome and the images as if no pixels had been exchanged."""
+    X, labels, seed = probe.args
+    if probe.label != OTHER_ORDER:
+        return outcome, X, labels
+    back = np.argsort(_order(seed))
+    records = [
+        replace(r, value=r.value[back]) if r.name == "W1" and np.shape(r.value)[:1] == (784,) else r
+        for r in outcome.records
+    ]
+    return replace(outcome, records=records), X[:, back], labels
+
+
 def _symptom(run):
     """(id, words) for the most telling thing about weights that do not read well."""
     W1, b1, W2, b2 = run.weights
@@ -1744,12 +1776,14 @@ _NEWEST = {}
 
 def _findings(probe, outcome):
     """(run, symptom's id, its words) for an outcome; remembered, as many ask for the same one."""
-    if _NEWEST.get("outcome") is not outcome:
-        run = _run(outcome, *probe.args[:2])
+    known, found = _NEWEST.get("last", (None, None))
+    if known is not outcome:
+        run = _run(*_in_usual_order(probe, outcome))
         reads_well = run is not None and run.finite and run.accuracy >= WANTED
         id, words = ("", "") if run is None or reads_well else _symptom(run)
-        _NEWEST.update(outcome=outcome, found=(run, id, words))
-    return _NEWEST["found"]
+        found = run, id, words
+        _NEWEST["last"] = outcome, found  # in one go: others may judge at the same time
+    return found
 
 
 def _accept_network(probe, outcome):
@@ -1774,12 +1808,14 @@ def _accept_network(probe, outcome):
     points=5,
     minutes=30,
     probes=_training_set,
+    held_back=_in_another_order,
     title="Train it",
     outputs=("W1", "b1", "W2", "b2"),
     accept=_accept_network,
     seconds=20,
     cpu_time=True,
     around=_one_thread,
+    may_use=("layers", "losses", "optimizers", "training"),
     hints=(
         "Start with random weights for W1 and W2, zeros for b1 and b2.",
         "For each epoch: a new random order; for each 64 images of it, mlp_backward and one step.",
@@ -2058,66 +2094,89 @@ def _(X, labels, rng):
 
 # Questions ----------------------------------------------------------------------------------------
 
-_p = np.array([0.05, 0.02, 0.10, 0.70, 0.03, 0.01, 0.04, 0.03, 0.01, 0.01])
-_row = _p - np.eye(10)[3]
 
-Matrix(
-    "gradient_of_one_image",
+@question(
+    Matrix,
     title="The gradient of one image",
-    prompt="A network looks at one image of a 3 and gives the ten digits the probabilities "
-    "`p = [.05, .02, .10, .70, .03, .01, .04, .03, .01, .01]`. The batch is this one image. Fill "
-    "in dL/dlogits.",
     points=2,
-    answer=_row,
     columns=[str(digit) for digit in range(10)],
-    mistakes=(
-        ("nothing subtracted", _p, "That is p itself. What happens at the true class?"),
-        (
-            "sign",
-            -_row,
-            "Every sign is turned. A higher score of the true class lowers the loss: its gradient "
-            "is negative.",
-        ),
-        (
-            "true class only",
-            _row * np.eye(10)[3],
-            "The wrong classes have gradients too: lowering their scores lowers the loss.",
-        ),
-        (
-            "in the probabilities",
-            -np.eye(10)[3] / 0.7,
-            "That is the gradient in the probabilities, -1/p. Between them and the scores lies "
-            "softmax, one more link.",
-        ),
-        ("divided by ten", _row / 10, "You divided by the number of classes. N is 1 here."),
-    ),
     hints=("Subtract 1 in one place.", "What does the row add up to? It must be 0."),
 )
+def gradient_of_one_image(label=3, percent=(5, 2, 10, 70, 3, 1, 4, 3, 1, 1)):
+    p, one_hot = np.array(percent) / 100, np.eye(10)[label]
+    row = p - one_hot
+    shown = ", ".join(f".{of_hundred:02}" for of_hundred in percent)
+    digit = f"{'an' if label == 8 else 'a'} {label}"
+    return dict(
+        prompt=f"A network looks at one image of {digit} and gives the ten digits the "
+        f"probabilities `p = [{shown}]`. The batch is this one image. Fill in dL/dlogits.",
+        answer=row,
+        mistakes=(
+            ("nothing subtracted", p, "That is p itself. What happens at the true class?"),
+            (
+                "sign",
+                -row,
+                "Every sign is turned. A higher score of the true class lowers the loss: its "
+                "gradient is negative.",
+            ),
+            (
+                "true class only",
+                row * one_hot,
+                "The wrong classes have gradients too: lowering their scores lowers the loss.",
+            ),
+            (
+                "in the probabilities",
+                -one_hot / p[label],
+                "That is the gradient in the probabilities, -1/p. Between them and the scores lies "
+                "softmax, one more link.",
+            ),
+            ("divided by ten", row / 10, "You divided by the number of classes. N is 1 here."),
+        ),
+    )
 
 
-def _shift():
-    z = np.array([[2.0, 1.0, -1.0]])
+@gradient_of_one_image.other_numbers
+def _(draw):
+    label, rival = draw.some(range(10), 2)
+    percent = draw.array(range(1, 6), 10)
+    percent[rival] = draw.one(range(8, 16))
+    percent[label] += 100 - percent.sum()
+    return dict(label=label, percent=percent)
+
+
+def _shift(scores):
+    z = np.array([scores], float)
     before, after = softmax.solution(z), softmax.solution(z + 1000)
     changed = int(np.sum(~np.isclose(before, after)))
+    more = tuple(score + 1000 for score in scores)
     return (
-        f"softmax of (2, 1, -1): {before[0].round(3).tolist()}. Of (1002, 1001, 999): "
+        f"softmax of {tuple(scores)}: {before[0].round(3).tolist()}. Of {more}: "
         f"{after[0].round(3).tolist()}. {changed} of 3 probabilities changed."
     )
 
 
-Predict(
-    "predict_shift",
+@question(
+    Predict,
     title="Predict: 1000 more for everybody",
-    prompt="The scores of one sample are (2, 1, -1). Now 1000 is added to all three. How many of "
-    "the three probabilities change?",
     answer=0,
     count=True,
     mistakes=(
         ("all", 3, "None of them does: each exponential grows by e^1000, and so does their sum."),
         ("one", 1, "Not even one: write the first probability out. Which factor cancels?"),
     ),
-    reveal=_shift,
 )
+def predict_shift(scores=(2, 1, -1)):
+    return dict(
+        prompt=f"The scores of one sample are {tuple(scores)}. Now 1000 is added to all three. How "
+        "many of the three probabilities change?",
+        reveal=lambda: _shift(scores),
+    )
+
+
+@predict_shift.other_numbers
+def _(draw):
+    return dict(scores=draw.some(range(-3, 5), 3))
+
 
 Choice(
     "forgotten_mean",

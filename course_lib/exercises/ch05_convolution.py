@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from course_lib.grading import Call, Finding, Seed, Step, by_nudging, exercise
 from course_lib.grading.lines import FindLine, Line
 from course_lib.grading.questions import Matrix, Number, Option, Predict
+from course_lib.grading.variants import bracketed, listed, question, spelled
 
 STRIDE, PADDING = "a stride of 2 or more", "padding"
 BOTH = f"{STRIDE}, with padding"
@@ -2830,8 +2831,7 @@ def _(dY, mask, p):
 
 # Questions ----------------------------------------------------------------------------------------
 
-_image = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 1, 1, 0], [0, 1, 0, 0]], float)
-_edge = np.array([[-1, 0, 1]] * 3, float)
+_EDGE = np.array([[-1, 0, 1]] * 3)
 
 
 def _slid(image, kernel):
@@ -2840,133 +2840,203 @@ def _slid(image, kernel):
     ]
 
 
-Matrix(
-    "window_by_hand",
-    title="Slide a kernel by hand",
-    prompt="An image of 4 x 4 pixels and a kernel of 3 x 3:\n\n"
-    "image: `0 0 1 1` / `0 0 1 1` / `0 1 1 0` / `0 1 0 0`\n\n"
-    "kernel: `-1 0 1` / `-1 0 1` / `-1 0 1`\n\n"
-    "It fits at four places. Fill in the four results, each at its place.",
-    answer=_slid(_image, _edge),
-    mistakes=(
-        (
-            "flipped",
-            _slid(_image, _edge[::-1, ::-1]),
-            "Every sign is turned: the left column of the window meets the left column of the "
-            "kernel, -1.",
-        ),
-        (
-            "on its side",
-            _slid(_image, _edge.T),
-            "You used the kernel on its side: its rows are all -1, 0, 1.",
-        ),
-        (
-            "places exchanged",
-            _slid(_image, _edge).T,
-            "The right numbers, but rows and columns of places are exchanged.",
-        ),
-        (
-            "averaged",
-            _slid(_image, _edge) / 9,
-            "Added up, not averaged.",
-        ),
-    ),
-    hints=(
-        "At the upper left the window is 0 0 1 / 0 0 1 / 0 1 1. Its right column adds up to 3, its "
-        "left column to 0.",
-        "This kernel only asks: right column less left column.",
-    ),
-)
-
-Number(
-    "how_many_places",
-    title="How many places?",
-    prompt="An image 28 pixels wide gets a border of 2 zeros on each side (padding 2). A kernel of "
-    "5 x 5 moves over it with a stride of 2. How many places does it have in one row?",
-    count=True,
-    answer=(28 + 4 - 5) // 2 + 1,
-    mistakes=(
-        ("no padding", (28 - 5) // 2 + 1, "That is without the border: 28 + 4 pixels are there."),
-        (
-            "one less",
-            (28 + 4 - 5) // 2,
-            "That is how often the window can move after its first place, which counts, too. (Or "
-            "did you add zeros on one side only?)",
-        ),
-        ("not rounded", (28 + 4 - 5) / 2 + 1, "A count is a whole number: half a step is none."),
-        ("not rounded, one less", (28 + 4 - 5) / 2, "A count is a whole number: round down."),
-        ("no stride", 28 + 4 - 5 + 1, "That is for a stride of 1."),
-        ("neither", 28 - 5 + 1, "That is for a stride of 1, and without the border."),
-        ("side by side", 32 // 5, "The windows overlap: they move by 2, not by their own size."),
-        ("no kernel", 32 // 2, "The last windows would stick out: a place needs 5 pixels."),
-        ("every pixel", 32, "So many pixels there are. How many windows?"),
-    ),
-    hints=(
-        "32 pixels. The first window begins at 0; the last one has to begin at 27 or before.",
-        "0, 2, 4, … up to 26.",
-    ),
-)
-
-_x, _w, _dy = np.array([1.0, 2, 3, 4]), np.array([10.0, 1]), np.array([1.0, -1, 2])
-_dw = np.array([_x[:3] @ _dy, _x[1:] @ _dy])
-
-Matrix(
-    "shared_weight",
-    title="One weight, three places",
-    prompt="A row of four pixels, x = (1, 2, 3, 4), and a kernel of two weights, (w0, w1). It fits "
-    "at three places: y0 = 1 w0 + 2 w1, y1 = 2 w0 + 3 w1, y2 = 3 w0 + 4 w1. The upstream gradient "
-    "is dY = (1, -1, 2). What are dL/dw0 and dL/dw1?",
-    answer=_dw,
-    columns=("dw0", "dw1"),
-    mistakes=(
-        ("exchanged", _dw[::-1], "The right numbers, exchanged: w0 met the pixels 1, 2 and 3."),
-        (
-            "last place",
-            _dy[-1] * _x[2:],
-            "That is the last place alone. The weight was used at all three; they add up.",
-        ),
-        ("first place", _dy[0] * _x[:2], "That is the first place alone. There are three."),
-        ("averaged", _dw / 3, "You averaged over the places. They add up."),
-        (
-            "pixels alone",
-            np.array([6.0, 9.0]),
-            "You added the pixels. Each has to be multiplied with its upstream number first.",
-        ),
-        ("upstream alone", np.full(2, _dy.sum()), "That is the sum of dY: the pixels are missing."),
-    ),
-    hints=("dL/dw0 = 1 * 1 + 2 * (-1) + …", "w1 met the pixels 2, 3 and 4."),
-)
+def _rows(array, around=""):
+    """An array's rows beside each other: "0 0 1 / 0 1 1"."""
+    return " / ".join(f"{around}{' '.join(f'{v:g}' for v in row)}{around}" for row in array)
 
 
-def _left_over():
-    x = np.random.default_rng(0).normal(size=(1, 11, 11, 1))
-    dx = max_pool_backward.solution(np.ones((1, 5, 5, 1)), x)
+@question(Matrix, title="Slide a kernel by hand")
+def window_by_hand(image=((0, 0, 1, 1), (0, 0, 1, 1), (0, 1, 1, 0), (0, 1, 0, 0))):
+    image = np.array(image)
+    window = image[:3, :3]
+    left, _, right = window.sum(axis=0)
+    return dict(
+        prompt="An image of 4 x 4 pixels and a kernel of 3 x 3:\n\n"
+        f"image: {_rows(image, '`')}\n\n"
+        f"kernel: {_rows(_EDGE, '`')}\n\n"
+        "It fits at four places. Fill in the four results, each at its place.",
+        answer=_slid(image, _EDGE),
+        mistakes=(
+            (
+                "flipped",
+                _slid(image, _EDGE[::-1, ::-1]),
+                "Every sign is turned: the left column of the window meets the left column of the "
+                "kernel, -1.",
+            ),
+            (
+                "on its side",
+                _slid(image, _EDGE.T),
+                "You used the kernel on its side: its rows are all -1, 0, 1.",
+            ),
+            (
+                "places exchanged",
+                _slid(image, _EDGE).T,
+                "The right numbers, but rows and columns of places are exchanged.",
+            ),
+            ("averaged", _slid(image, _EDGE) / 9, "Added up, not averaged."),
+        ),
+        hints=(
+            f"At the upper left the window is {_rows(window)}. Its right column adds up to "
+            f"{right}, its left column to {left}.",
+            "This kernel only asks: right column less left column.",
+        ),
+    )
+
+
+@window_by_hand.other_numbers
+def _(draw):
+    return dict(image=draw.array((0, 1), 4, 4))
+
+
+@question(Number, title="How many places?", count=True)
+def how_many_places(width=28, padding=2, size=5, stride=2):
+    total, border = width + 2 * padding, 2 * padding
+    left = total - size
+    return dict(
+        prompt=f"An image {width} pixels wide gets a border of {padding} zeros on each side "
+        f"(padding {padding}). A kernel of {size} x {size} moves over it with a stride of "
+        f"{stride}. How many places does it have in one row?",
+        answer=left // stride + 1,
+        mistakes=(
+            (
+                "no padding",
+                (width - size) // stride + 1,
+                f"That is without the border: {width} + {border} pixels are there.",
+            ),
+            (
+                "one less",
+                left // stride,
+                "That is how often the window can move after its first place, which counts, too. "
+                "(Or did you add zeros on one side only?)",
+            ),
+            ("not rounded", left / stride + 1, "A count is a whole number: half a step is none."),
+            ("not rounded, one less", left / stride, "A count is a whole number: round down."),
+            ("no stride", left + 1, "That is for a stride of 1."),
+            ("neither", width - size + 1, "That is for a stride of 1, and without the border."),
+            (
+                "side by side",
+                total // size,
+                f"The windows overlap: they move by {stride}, not by their own size.",
+            ),
+            (
+                "no kernel",
+                total // stride,
+                f"The last windows would stick out: a place needs {size} pixels.",
+            ),
+            ("every pixel", total, "So many pixels there are. How many windows?"),
+        ),
+        hints=(
+            f"{total} pixels. The first window begins at 0; the last one has to begin at {left} or "
+            "before.",
+            f"0, {stride}, {2 * stride}, … up to {left // stride * stride}.",
+        ),
+    )
+
+
+@how_many_places.other_numbers
+def _(draw):  # for these, zeros on one side only give one place less, and half a step is left
+    width, size = draw.one(range(20, 41)), draw.one(range(3, 8))
+    return dict(width=width + (width + size + 1) % 2, padding=draw.one((2, 3)), size=size)
+
+
+@question(Matrix, title="One weight, three places", columns=("dw0", "dw1"))
+def shared_weight(x=(1, 2, 3, 4), dY=(1, -1, 2)):
+    x, dY = np.array(x), np.array(dY)
+    dw = np.array([x[:3] @ dY, x[1:] @ dY])
+    places = ", ".join(f"y{i} = {x[i]} w0 + {x[i + 1]} w1" for i in range(3))
+    return dict(
+        prompt=f"A row of four pixels, x = ({listed(x)}), and a kernel of two weights, (w0, w1). "
+        f"It fits at three places: {places}. The upstream gradient is dY = ({listed(dY)}). What "
+        "are dL/dw0 and dL/dw1?",
+        answer=dw,
+        mistakes=(
+            (
+                "exchanged",
+                dw[::-1],
+                f"The right numbers, exchanged: w0 met the pixels {listed(x[:2])} and {x[2]}.",
+            ),
+            (
+                "last place",
+                dY[-1] * x[2:],
+                "That is the last place alone. The weight was used at all three; they add up.",
+            ),
+            ("first place", dY[0] * x[:2], "That is the first place alone. There are three."),
+            ("averaged", dw / 3, "You averaged over the places. They add up."),
+            (
+                "pixels alone",
+                np.array([x[:3].sum(), x[1:].sum()]),
+                "You added the pixels. Each has to be multiplied with its upstream number first.",
+            ),
+            (
+                "upstream alone",
+                np.full(2, dY.sum()),
+                "That is the sum of dY: the pixels are missing.",
+            ),
+        ),
+        hints=(
+            f"dL/dw0 = {x[0]} * {bracketed(dY[0])} + {x[1]} * {bracketed(dY[1])} + …",
+            f"w1 met the pixels {listed(x[1:3])} and {x[3]}.",
+        ),
+    )
+
+
+@shared_weight.other_numbers
+def _(draw):
+    dY = draw.some((draw.one((1, 2)), draw.one((-1, -2)), draw.one((2, 3))), 3)
+    return dict(x=draw.some(range(1, 8), 4), dY=dY)
+
+
+def _left_over(size, pool):
+    x = np.random.default_rng(0).normal(size=(1, size, size, 1))
+    windows = size // pool
+    dx = max_pool_backward.solution(np.ones((1, windows, windows, 1)), x, pool)
     reached = (dx != 0)[0, :, :, 0]
     return (
-        f"Of 121 pixels, {reached.sum()} get a gradient. In the last row: "
+        f"Of {size**2} pixels, {reached.sum()} get a gradient. In the last row: "
         f"{reached[-1].sum()}, in the last column: {reached[:, -1].sum()}."
     )
 
 
-Predict(
-    "left_over_row",
-    title="Predict: 11 into 5",
-    prompt="A map of 11 x 11 is max-pooled by 2 x 2 to 5 x 5, and every number of dY is 1. How "
-    "many of the 121 pixels get a gradient that is not 0?",
-    answer=25,
-    count=True,
-    mistakes=(
-        ("all", 121, "Only one pixel of each window reached the output."),
-        ("all inside", 100, "That many pixels are in windows. How many of each window win?"),
-        (
-            "36",
-            36,
-            "That would be 6 x 6 windows. 11 rows hold five windows of 2; one row is left over.",
+@question(Predict, count=True)
+def left_over_row(size=11, pool=2):
+    windows = size // pool
+    left = size % pool
+    more, five = windows + 1, spelled(windows)
+    over = f"{spelled(left)} {'row is' if left == 1 else 'rows are'} left over"
+    return dict(
+        title=f"Predict: {size} into {windows}",
+        prompt=f"A map of {size} x {size} is max-pooled by {pool} x {pool} to {windows} x "
+        f"{windows}, and every number of dY is 1. How many of the {size**2} pixels get a gradient "
+        "that is not 0?",
+        answer=windows**2,
+        mistakes=(
+            ("all", size**2, "Only one pixel of each window reached the output."),
+            (
+                "all inside",
+                (windows * pool) ** 2,
+                "That many pixels are in windows. How many of each window win?",
+            ),
+            (
+                f"{more**2}",
+                more**2,
+                f"That would be {more} x {more} windows. {size} rows hold {five} windows of "
+                f"{pool}; {over}.",
+            ),
+            (
+                f"{windows * more}",
+                windows * more,
+                f"{five.capitalize()} windows down and {five} across.",
+            ),
         ),
-        ("30", 30, "Five windows down and five across."),
-    ),
-    reveal=_left_over,
-)
+        reveal=lambda: _left_over(size, pool),
+    )
+
+
+@left_over_row.other_numbers
+def _(draw):
+    pool = draw.one((2, 3))
+    return dict(size=pool * draw.one(range(3, 9)) + draw.one(range(1, pool)), pool=pool)
+
 
 _PLACES = 3  # of a kernel of 3 on 5 pixels and a border of 1, two pixels at a time
 

@@ -22,6 +22,7 @@ from course_lib.grading.ordering import Move, Order
 from course_lib.grading.outcomes import Odd
 from course_lib.grading.questions import Choice, Option, Predict
 from course_lib.grading.steps import needs_of
+from course_lib.grading.variants import question, spelled
 
 # An order for the walk back -----------------------------------------------------------------------
 
@@ -2733,6 +2734,8 @@ def _hessian_times(f, x, v):
     title="Curvature in one direction",
     outputs=("Hv",),
     ingredients=_with_hessian,
+    may_use=("autograd",),
+    withheld=("autograd.hvp",),
     hints=(
         "grad(f) is a function again: of x, and its value is an array.",
         "grad wants a function with a single number as its value. Which number, made of grad(f)(x) "
@@ -2920,13 +2923,10 @@ def _(f, x, v):
 # Questions ----------------------------------------------------------------------------------------
 
 
-CompleteGraph(
-    "graph_node_by_node",
+@question(
+    CompleteGraph,
     title="Back through a small graph, node by node",
-    prompt="c = a · b, d = c + a, y = d · c, at a = 3 and b = 2. Fill in the values, then the "
-    "gradients of y, from y back to a. What is right goes into the picture.",
     points=2,
-    inputs={"a": 3, "b": 2},
     nodes=[
         ("c", "multiply", "a", "b"),
         ("d", "add", "c", "a"),
@@ -2937,6 +2937,18 @@ CompleteGraph(
         "c is used in d and in y, a in c and in d. What comes back from the two uses adds.",
     ),
 )
+def graph_node_by_node(a=3, b=2):
+    return dict(
+        prompt=f"c = a · b, d = c + a, y = d · c, at a = {a} and b = {b}. Fill in the values, then "
+        "the gradients of y, from y back to a. What is right goes into the picture.",
+        inputs={"a": a, "b": b},
+    )
+
+
+@graph_node_by_node.other_numbers
+def _(draw):
+    a, b = draw.some(range(2, 7), 2)
+    return dict(a=a, b=b)
 
 
 def _sent(node, gradient, each_part=False):
@@ -2952,20 +2964,14 @@ def _sent(node, gradient, each_part=False):
     return gradient
 
 
-def _without_an_order():
-    got = _sent("c", {"c": 1, "b": 0, "a": 0})
-    return (
-        f"b.grad becomes {got['b']}, which is right, but a.grad becomes {got['a']}. c = 4 a, so 4 "
-        "is right. b was visited twice, and sent its 2 to both operands each time: 4 + 4. In an "
-        "order in which b comes once, after c, it sends once."
-    )
-
-
-Predict(
-    "without_an_order",
-    title="Predict: a walk without an order",
-    prompt="""
-    a = 3, b = a + a, c = b + b. All gradients are 0, then c.grad = 1 and `walk(c)` is called:
+@question(Predict, title="Predict: a walk without an order", count=True)
+def without_an_order(a=3, g=1):
+    got = _sent("c", {"c": g, "b": 0, "a": 0})
+    right, at_b = 4 * g, 2 * g
+    times, given = (f", times {g}", f" and c.grad = {g}") if g > 1 else ("", "")
+    return dict(
+        prompt=f"""
+    a = {a}, b = a + a, c = b + b. All gradients are 0, then c.grad = {g} and `walk(c)` is called:
 
     ```
     def walk(node):
@@ -2977,74 +2983,96 @@ Predict(
 
     The parents of c are (b, b), those of b are (a, a). What is a.grad in the end?
     """,
-    answer=_sent("c", {"c": 1, "b": 0, "a": 0})["a"],
-    count=True,
-    mistakes=(
-        (
-            "right derivative",
-            4,
-            "4 is the derivative of c in a, as it ought to come out. How often is walk(b) called?",
+        answer=got["a"],
+        mistakes=(
+            (
+                "right derivative",
+                right,
+                f"{right} is the derivative of c in a{times}, as it ought to come out. How often "
+                "is walk(b) called?",
+            ),
+            (
+                "each part at once",
+                _sent("c", {"c": g, "b": 0, "a": 0}, each_part=True)["a"],
+                "That would come out if b were visited right after each part it gets. Here both "
+                f"parts arrive first: b.grad is {at_b} when walk(b) is called for the first time.",
+            ),
+            ("one use", g, "Each sum uses its operand twice: both parents get something."),
+            (
+                "one way",
+                at_b,
+                "That is what comes back to b. b sends it to a twice, and walk(b) is called more "
+                "than once.",
+            ),
+            (
+                "too often",
+                4 * right,
+                "walk(a) is called four times, but a has no parents: it sends nothing.",
+            ),
         ),
-        (
-            "each part at once",
-            _sent("c", {"c": 1, "b": 0, "a": 0}, each_part=True)["a"],
-            "That would come out if b were visited right after each part it gets. Here both parts "
-            "arrive first: b.grad is 2 when walk(b) is called for the first time.",
+        hints=(
+            f"After the first loop of walk(c), b.grad is {at_b}.",
+            "walk(b) is called twice. What does each call add to a.grad?",
         ),
-        ("one use", 1, "Each sum uses its operand twice: both parents get something."),
-        (
-            "one way",
-            2,
-            "That is what comes back to b. b sends it to a twice, and walk(b) is called more than "
-            "once.",
+        reveal=lambda: (
+            f"b.grad becomes {got['b']}, which is right, but a.grad becomes {got['a']}. c = 4 a"
+            f"{given}, so {right} is right. b was visited twice, and sent its {at_b} to both "
+            f"operands each time: {right} + {right}. In an order in which b comes once, after c, "
+            "it sends once."
         ),
-        ("too often", 16, "walk(a) is called four times, but a has no parents: it sends nothing."),
-    ),
-    hints=(
-        "After the first loop of walk(c), b.grad is 2.",
-        "walk(b) is called twice. What does each call add to a.grad?",
-    ),
-    reveal=_without_an_order,
-)
+    )
 
-Choice(
-    "shape_of_the_gradient",
-    title="Back through a broadcast sum",
-    prompt="x of shape (5, 1) and b of shape (3,) are added: x + b has shape (5, 3), and so has "
-    "the upstream gradient g. Which are the gradients of x and b?",
-    options=(
-        Option(
-            "`g.sum(axis=0)` and `g.sum(axis=1)`",
-            "Exchanged: g.sum(axis=0) has shape (3,), and that is b's. b was copied down the rows, "
-            "along axis 0.",
+
+@without_an_order.other_numbers
+def _(draw):
+    return dict(a=draw.one((2, 4, 5, 6)), g=draw.one((2, 3, 4, 5)))
+
+
+@question(Choice, title="Back through a broadcast sum")
+def shape_of_the_gradient(n=5, m=3):
+    return dict(
+        prompt=f"x of shape ({n}, 1) and b of shape ({m},) are added: x + b has shape ({n}, {m}), "
+        "and so has the upstream gradient g. Which are the gradients of x and b?",
+        options=(
+            Option(
+                "`g.sum(axis=0)` and `g.sum(axis=1)`",
+                f"Exchanged: g.sum(axis=0) has shape ({m},), and that is b's. b was copied down "
+                "the rows, along axis 0.",
+            ),
+            Option(
+                "`g.sum(axis=1)` and `g.sum(axis=0)`",
+                f"The right numbers, but g.sum(axis=1) has shape ({n},), and x has ({n}, 1). "
+                f"Subtracted from x, it would broadcast to ({n}, {n}) without a word.",
+            ),
+            Option(
+                "`g.sum(axis=1, keepdims=True)` and `g.sum(axis=0)`",
+                "Right: x was copied along axis 1 and b along axis 0, and what comes back to the "
+                f"copies adds up. The shapes are ({n}, 1) and ({m},).",
+                True,
+            ),
+            Option(
+                "`g.mean(axis=1, keepdims=True)` and `g.mean(axis=0)`",
+                f"The shapes are right. But nudging x[0] moves all {spelled(m)} copies of it: "
+                "their effects add up.",
+            ),
+            Option(
+                "`g[:, :1]` and `g[0]`",
+                "The shapes are right. But that is what came back to the first copy alone.",
+            ),
+            Option(
+                "g for both: the local derivative of a sum is 1.",
+                "For each copy it is. But x and b have other shapes than g; their copies' "
+                "gradients have to be added up.",
+            ),
         ),
-        Option(
-            "`g.sum(axis=1)` and `g.sum(axis=0)`",
-            "The right numbers, but g.sum(axis=1) has shape (5,), and x has (5, 1). Subtracted "
-            "from x, it would broadcast to (5, 5) without a word.",
-        ),
-        Option(
-            "`g.sum(axis=1, keepdims=True)` and `g.sum(axis=0)`",
-            "Right: x was copied along axis 1 and b along axis 0, and what comes back to the "
-            "copies adds up. The shapes are (5, 1) and (3,).",
-            True,
-        ),
-        Option(
-            "`g.mean(axis=1, keepdims=True)` and `g.mean(axis=0)`",
-            "The shapes are right. But nudging x[0] moves all three copies of it: their effects "
-            "add up.",
-        ),
-        Option(
-            "`g[:, :1]` and `g[0]`",
-            "The shapes are right. But that is what came back to the first copy alone.",
-        ),
-        Option(
-            "g for both: the local derivative of a sum is 1.",
-            "For each copy it is. But x and b have other shapes than g; their copies' gradients "
-            "have to be added up.",
-        ),
-    ),
-)
+    )
+
+
+@shape_of_the_gradient.other_numbers
+def _(draw):
+    n, m = draw.some(range(3, 10), 2)
+    return dict(n=n, m=m)
+
 
 _INCOMPLETE = "A node hands on once, so everything that comes back to it must be there by then."
 

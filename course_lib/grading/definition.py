@@ -93,6 +93,7 @@ class Exercise:
         effort,
         may_use,
         withheld,
+        held_back,
     ):
         self.solution = solution
         self.name = solution.__name__
@@ -121,7 +122,7 @@ class Exercise:
         self.may_use, self.withheld = tuple(may_use), tuple(withheld)
         self.misconceptions = []
         self.alternatives = []
-        self._probes = probes
+        self._probes, self._held_back = probes, held_back or probes
         self._starter = starter
         self._require_known_quantities()
 
@@ -214,9 +215,13 @@ class Exercise:
         """The outputs in the order in which they are computed."""
         return [s.name for s in self.steps if s.name in self.outputs] or list(self.outputs)
 
-    def probes(self, seed=DEFAULT_SEED):
-        """The cases of this exercise, made from a seed. Another seed gives other numbers."""
-        made = self._probes(np.random.default_rng(seed)) if callable(self._probes) else self._probes
+    def probes(self, seed=DEFAULT_SEED, held_back=False):
+        """The cases of this exercise, made from a seed. Another seed gives other numbers.
+
+        held_back: whether they are for a grader, and learners do not see them.
+        """
+        probes = self._held_back if held_back else self._probes
+        made = probes(np.random.default_rng(seed)) if callable(probes) else probes
         return [p if isinstance(p, (Call, Script, Graph, Walk)) else Call(tuple(p)) for p in made]
 
     @cached_property
@@ -309,6 +314,7 @@ def exercise(
     effort=None,
     may_use=(),
     withheld=(),
+    held_back=None,
 ):
     """Makes an exercise of the decorated reference solution (a function or a class).
 
@@ -339,6 +345,7 @@ def exercise(
     proportion; tried when all else is right. After a second the answer passes, with the remark.
     may_use: parts of course_lib ("layers") of which an answer may use what its chapter imports, but
     for `withheld`, dotted names that would be the answer. Instructors' grading offers nothing else.
+    held_back: the probes for that, where other numbers are not enough; as `probes`.
     """
     if not 1 <= points <= 5:
         raise ValueError(f"an exercise has 1 to 5 points, not {points}")
@@ -372,6 +379,7 @@ def exercise(
                 effort=effort,
                 may_use=may_use,
                 withheld=withheld,
+                held_back=held_back,
             )
         )
 

@@ -69,14 +69,40 @@ class Option:
 
 
 class Question:
-    """What all questions share. prompt: Markdown, LaTeX allowed."""
+    """What all questions share. prompt: Markdown, LaTeX allowed.
 
-    def __init__(self, name, *, title, prompt, points=1, hints=()):
+    recipe: how it is made from its numbers, by `variants.question`. variant: the seed of its
+    numbers, None for those of the course, which alone are registered.
+    """
+
+    def __init__(self, name, *, title, prompt, points=1, hints=(), recipe=None, variant=None):
         self.name, self.title, self.prompt = name, title, inspect.cleandoc(prompt)
         self.points, self.hints = points, tuple(hints)
-        self.module = inspect.currentframe().f_back.f_back.f_globals["__name__"]
+        self.recipe, self.variant = recipe, variant
+        caller = inspect.currentframe().f_back.f_back
+        self.module = recipe.module if recipe else caller.f_globals["__name__"]
         self.chapter = chapter_of(self.module)
-        register(self)
+        if variant is None:
+            register(self)
+
+    def other_numbers(self, draw):
+        """Says how the numbers of a variant are drawn: draw(`Draw`) -> {name: value}."""
+        self.recipe.draw = draw
+        return draw
+
+    def varied(self, seed):
+        """This question with other numbers, the same for the same seed; None for its own numbers.
+
+        A question that has no numbers to change stays as it is. Raises ValueError for a seed that
+        is no whole number, 0 or more.
+        """
+        if seed is None:
+            return self
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise ValueError(
+                f"{quoted(seed)} is no seed of a variant: a whole number, 0 or more, was wanted"
+            )
+        return self.recipe.variant(seed) if self.recipe else self
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.name}: {self.points} points>"

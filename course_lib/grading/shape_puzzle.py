@@ -8,6 +8,7 @@ import numpy as np
 
 from course_lib.grading.questions import NOT_ANSWERED, Question, read_number
 from course_lib.grading.raw import blank, opened, quoted
+from course_lib.grading.variants import bracketed
 
 KEYS = ("left", "right", "entry")
 TOLERANCE = 5e-4
@@ -247,8 +248,9 @@ class ShapePuzzle(Question):
             )
         row = self.left.of(self.square)[i]
         column = self.right.of(self.square)[:, j]
+        pairs = [f"{bracketed(a)} · {bracketed(b)}" for a, b in zip(row, column, strict=True)]
         for k, product in enumerate(row * column):
-            message = f"That is one product alone, {_g(row[k])} · {_g(column[k])}. {self._sense}"
+            message = f"That is one product alone, {pairs[k]}. {self._sense}"
             yield f"product {k} alone", product, message
         message = f"That is the mean. {self.target} adds up. {self._sense}"
         yield "mean", self.answer / len(row), message
@@ -256,8 +258,7 @@ class ShapePuzzle(Question):
         yield "product of sums", row.sum() * column.sum(), message
         yield "sign", -self.answer, f"The size is right, the sign is not. {self._sense}"
         for k, product in enumerate(row * column):
-            pair = f"{_g(row[k])} · {_g(column[k])}"
-            message = f"A sign went wrong: {pair} is {product:g}. {self._sense}"
+            message = f"A sign went wrong: {pairs[k]} is {product:g}. {self._sense}"
             yield f"sign of product {k}", self.answer - 2 * product, message
         whole = self.left.of(self.square) @ self.right.of(self.square)
         for place in np.ndindex(whole.shape):
@@ -272,7 +273,3 @@ def _turn(factor):
 
 def _count(n, noun):
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _g(number):
-    return f"({number:g})" if number < 0 else f"{number:g}"

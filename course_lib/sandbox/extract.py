@@ -5,6 +5,8 @@ stand, of the names that the answers use, and of the names that those use. Other
 loops, prints) are left out.
 """
 
+import __future__
+
 import ast
 import dis
 import hashlib
@@ -13,24 +15,29 @@ import types
 from dataclasses import dataclass, field
 from functools import cached_property
 
-LONGEST_CELL = 500_000  # characters
-_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[^#'\"]*=\s*[%!].*|[\w.]+\?{1,2}\s*)$")
+LONGEST_CELL = 200_000  # characters
+MOST_MAGICS = 50  # lines in one cell that are IPython's and not Python's
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _KEPT_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 
 
 @dataclass
 class Statement:
-    """One statement to be run. binds: the names it makes or changes; cell: its cell's number."""
+    """One statement to be run. binds: the names it makes or changes; cell: its cell's number.
+
+    later: whether annotations are not evaluated (`from __future__ import annotations`).
+    """
 
     node: ast.stmt
     cell: int
     binds: set
+    later: bool = False
 
     @cached_property
     def code(self):
         """Its code object. Raises SyntaxError and the like where it cannot be compiled."""
-        return compile(ast.Module([self.node], []), file_of(self.cell), "exec")
+        flags = __future__.annotations.compiler_flag if self.later else 0
+        return compile(ast.Module([self.node], []), file_of(self.cell), "exec", flags, True)
 
     @cached_property
     def loads(self):
@@ -81,22 +88,40 @@ def parse_cell(source):
         raise ValueError(f"{len(source):,} characters, too long to be read")
     if "\x00" in source:
         raise ValueError("null bytes")
-    lines = source.split("\n")
+    lines = _without_common_indent(source.split("\n"))
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
     if lines[first].lstrip().startswith("%%"):
         if lines[first].split()[0] not in _KEPT_CELL_MAGICS:
             return []
         lines[first] = ""
-    try:
+    for _ in range(MOST_MAGICS):
         try:
             return ast.parse("\n".join(lines)).body
-        except SyntaxError:
-            plain = "\n".join(_MAGIC.sub(r"\1pass", line) for line in lines)
-            return ast.parse(plain).body
-    except SyntaxError as error:
-        raise ValueError(f"a syntax error in line {error.lineno}: {error.msg}") from None
-    except (RecursionError, MemoryError, ValueError):
-        raise ValueError("code that is nested too deeply to be read") from None
+        except SyntaxError as error:
+            place = (error.lineno or 0) - 1
+            if not (0 <= place < len(lines) and _is_magic(lines[place])):
+                raise ValueError(f"a syntax error in line {error.lineno}: {error.msg}") from None
+            indent = len(lines[place]) - len(lines[place].lstrip())
+            lines[place] = f"{lines[place][:indent]}pass"
+        except (RecursionError, MemoryError, ValueError):
+            raise ValueError("code that is nested too deeply to be read") from None
+    raise ValueError("too many lines that are not Python")
+
+
+def _without_common_indent(lines):
+    """The lines without the blanks that the first one begins with, as IPython runs them."""
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    if not indent or not all(line.startswith(indent) or not line.strip() for line in lines):
+        return lines
+    return [line[len(indent) :] for line in lines]
+
+
+def _is_magic(line):
+    """Whether a line is for IPython: %matplotlib inline, !ls, names = !ls, np.sum?"""
+    line = line.strip()
+    value = line.partition("=")[2].lstrip()
+    return line[:1] in ("%", "!", "?") or line[-1:] == "?" or value[:1] in ("%", "!")
 
 
 def _targets(node):
@@ -119,6 +144,8 @@ def _bound(node):
         return {n for t in node.targets for n in _targets(t)}
     if isinstance(node, (ast.AnnAssign, ast.AugAssign)):
         return set(_targets(node.target))
+    if isinstance(node, ast.With):
+        return _bound_by_all(node.body)
     if isinstance(node, ast.If):
         return _bound_by_all([*node.body, *node.orelse])
     if isinstance(node, ast.Try):
@@ -147,6 +174,10 @@ def _looked_up(code):
             yield from _looked_up(inner)
 
 
+def _is_of_the_future(node):
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
 def _apart(node):
     """An import of several names as one import for each: one that is missing costs only itself."""
     if isinstance(node, (ast.Import, ast.ImportFrom)) and len(node.names) > 1:
@@ -160,14 +191,15 @@ def _apart(node):
 
 def read_cells(cells):
     """([statements], {cell number: what is wrong with it}) of code cells {"number", "source"}."""
-    statements, broken = [], {}
+    statements, broken, later = [], {}, False
     for cell in cells:
         try:
             for whole in parse_cell(cell["source"]):
+                later = later or _is_of_the_future(whole)  # IPython goes on so in later cells
                 for node in _apart(whole):
                     binds = _bound(node)
                     if binds:
-                        statements.append(Statement(node, cell["number"], binds))
+                        statements.append(Statement(node, cell["number"], binds, later))
         except ValueError as error:
             broken[cell["number"]] = str(error)
         except (RecursionError, MemoryError):
@@ -209,7 +241,7 @@ def _find_answer(name, cells, statements, broken, wanted):
             return Answer(other.name, fingerprint(other), [cell["number"]], remark=remark)
     for number, words in broken.items():
         source = next(c["source"] for c in cells if c["number"] == number)
-        if re.search(rf"^\s*(?:def|class)\s+{name}\b", source, re.M):
+        if re.search(rf"^[ \t]*(?:def|class)[ \t]+{name}\b", source, re.M):
             return Answer(name, problem=f"cell {number} has {words}")
     return Answer(name, problem="it is defined nowhere in the notebook")
 
@@ -228,8 +260,11 @@ def _defines(node, name):
 
 
 def needed(statements, names):
-    """The statements that the names depend on, directly or through others, in their order."""
-    waiting, known, taken = list(names), set(names), set()
+    """The statements that the names depend on, directly or through others, in their order.
+
+    Imports of everything (`from numpy import *`) are always among them.
+    """
+    waiting, known, taken = [*names, "*"], {*names, "*"}, set()
     binding = {}
     for k, statement in enumerate(statements):
         for name in statement.binds:

@@ -46,10 +46,10 @@ class _Silent(types.ModuleType):
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return _silence
+        return nothing
 
 
-class _Silence:
+class _Nothing:
     """Takes any call, attribute, index and loop, and does nothing."""
 
     def __call__(self, *args, **kwargs):
@@ -79,7 +79,7 @@ class _Silence:
         return "<a picture that is not drawn>"
 
 
-_silence = _Silence()
+nothing = _Nothing()
 
 
 def _loop(iterable=None, *args, **kwargs):
@@ -112,14 +112,18 @@ class _Finder:
         pass
 
 
-def install(offers, withheld):
+def install(offers, withheld, alone):
     """Puts the facade in the place of course_lib, for good.
 
     offers: {module below course_lib ("" for itself): names that are to be had}; withheld: dotted
-    names below course_lib that are not, wherever in the engine they are also known.
+    names below course_lib that are not, wherever in the engine they are also known. alone: whether
+    the functions leave behind what else stands in their modules.
     """
     real = {(module, name): _import(module, name) for module in offers for name in offers[module]}
     _strip(withheld)
+    if alone:
+        copies = {}
+        real = {place: _alone(value, copies) for place, value in real.items()}
     made = {ROOT: _Offer(ROOT)}
     for (module, name), value in real.items():
         offered = _only(value, withheld) if isinstance(value, types.ModuleType) else value
@@ -127,7 +131,7 @@ def install(offers, withheld):
         if offered is not value:
             made[f"{ROOT}.{module}.{name}".replace("..", ".")] = offered
     for name in _QUIET:
-        setattr(made[ROOT], name, _silence)
+        setattr(made[ROOT], name, nothing)
     made[ROOT].yours = _yours
     made[f"{ROOT}.viz"] = made[ROOT].viz = _Silent(f"{ROOT}.viz")
     for name in _PLOTTING:
@@ -142,6 +146,26 @@ def install(offers, withheld):
         del sys.modules[name]
     sys.modules.update(made)
     sys.meta_path.insert(0, _Finder())
+
+
+def _alone(value, copies):
+    """A function with globals of its own: only what it uses by name, and what that uses."""
+    if not isinstance(value, types.FunctionType) or not value.__module__.startswith(f"{ROOT}."):
+        return value
+    if value not in copies:
+        own = {"__name__": value.__module__, "__builtins__": __builtins__}
+        copies[value] = types.FunctionType(
+            value.__code__, own, value.__name__, value.__defaults__, value.__closure__
+        )
+        copies[value].__kwdefaults__ = value.__kwdefaults__
+        for name in _names_in(value.__code__) & value.__globals__.keys():
+            own[name] = _alone(value.__globals__[name], copies)
+    return copies[value]
+
+
+def _names_in(code):
+    inner = (_names_in(c) for c in code.co_consts if isinstance(c, types.CodeType))
+    return set(code.co_names).union(*inner)
 
 
 def _module(made, module):

@@ -35,7 +35,7 @@ class Limits:
     """What is taken: bytes of header and body, levels of nesting."""
 
     header: int = 4_000_000
-    body: int = 64_000_000
+    body: int = 80_000_000
     depth: int = 24
 
 

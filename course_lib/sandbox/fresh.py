@@ -4,6 +4,7 @@ It holds no answer either, but what runs in it may do whatever the user may who 
 """
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -19,8 +20,10 @@ def main():
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
     settings = json.loads(sys.argv[1])
-    facade.install(settings["offers"], settings["withheld"])
-    layers.limit_what_can_be_limited(settings["seconds"])
+    seconds = settings.pop("seconds")
+    facade.install(**settings)
+    gc.collect()  # what was withheld shall not be found
+    layers.limit_what_can_be_limited(seconds)
     reading, writing = os.fdopen(own_in, "rb"), os.fdopen(own_out, "wb", buffering=0)
 
     def read(count):

@@ -25,7 +25,7 @@ _ALLOWED = """
     futex futex_waitv rseq set_robust_list get_robust_list sched_yield sched_getaffinity
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending sigaltstack
     clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage
-    getrandom getpid gettid getppid getuid geteuid getgid getegid getpgrp uname sysinfo
+    getrandom getpid gettid getppid getuid geteuid getgid getegid getpgrp uname
     poll ppoll select pselect6 exit exit_group restart_syscall
 """.split()
 _CLONE_THREAD = 0x00010000

@@ -73,12 +73,13 @@ def main():
     """Takes requests on the socket whose number is the first argument until it is closed."""
     control = socket.socket(fileno=int(sys.argv[1]))
     settings = json.loads(sys.argv[2])
-    facade.install(settings["offers"], settings["withheld"])
+    facade.install(**settings)
     layers.load_linked_libraries()
     protection = layers.Layers()
     control.sendall(
         json.dumps({"active": protection.active, "missing": protection.missing}).encode()
     )
+    gc.collect()  # what was withheld shall not be found
     gc.freeze()  # nothing of this is garbage, so no child has to look at it
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, REQUEST.size, 1)
@@ -90,11 +91,16 @@ def main():
             control.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
             continue
         (own,) = descriptors
-        child = os.fork()
-        if child == 0:
-            _become_child(control, own, protection, seconds=number)
-        os.close(own)
-        handle = os.pidfd_open(child)
+        try:
+            child = os.fork()
+            if child == 0:
+                _become_child(control, own, protection, seconds=number)
+            handle = os.pidfd_open(child)
+        except OSError:  # too many processes or open files on this machine
+            control.sendall(NUMBER.pack(-1))
+            continue
+        finally:
+            os.close(own)
         socket.send_fds(control, [NUMBER.pack(child)], [handle])
         os.close(handle)
 

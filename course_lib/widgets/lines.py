@@ -111,7 +111,7 @@ class LineCard(QuestionCard):
             for letter, reason in zip(self.item.letters, self.item.reasons, strict=True)
         )
         if not self.take():
-            call = f'answer("{self.item.name}", {{"line": 1}})'
+            call = self.call("answer", '{"line": 1}')
             reasons = f"The reasons to choose from come with a line, as in {call}."
         return f"{lines}\n\nWhy?\n{reasons}"
 

@@ -27,7 +27,7 @@ def inline(text):
 
 def message(text):
     """A verdict's message: its first sentence stands out, `code` between backticks."""
-    first, _, rest = _first_sentence(text)
+    first, _, rest = first_sentence(text)
     rest = f" {literal(rest)}" if rest else ""
     return f"<strong>{literal(first)}</strong>{rest}"
 
@@ -44,7 +44,8 @@ def literal(text):
     )
 
 
-def _first_sentence(text):
+def first_sentence(text):
+    """(the first sentence, the space behind it, the rest) of a message, as `str.partition` does."""
     end = re.search(r"[.!?]\s+(?=[A-Z`])", text)
     return (text[: end.start() + 1], " ", text[end.end() :]) if end else (text, "", "")
 

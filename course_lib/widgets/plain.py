@@ -10,21 +10,22 @@ BEGIN = "----- answers of this course: keep this block -----"
 END = "----- end of answers -----"
 
 
-def answer(name, raw):
+def answer(name, raw, variant=None):
     """Answers the question `name` without its card: judges `raw`, keeps it and prints the verdict.
 
     raw: an option's letter, a number or its text, rows of entries, letters in order, a line and a
-    reason, the entries of a graph, or two factors and an entry.
+    reason, the entries of a graph, or two factors and an entry. variant: the seed of other numbers.
     """
-    card = ask(name, raw)
+    card = ask(name, raw, variant)
     print(card.text())
 
 
-def answers(chapter=None):
+def answers(chapter=None, variant=None):
     """Prints the raw answers to the questions of a chapter ("02"), or of all, as one text block.
 
-    Of a question that was once answered right, that answer; otherwise the newest. So they travel
-    with the saved notebook, and whoever grades judges them again.
+    Of a question that was once answered right, that answer, if it is right with the numbers of the
+    variant; otherwise the newest. So they travel with the saved notebook, and whoever grades judges
+    them again. Raises ValueError for a wrong seed.
     """
     known = exercises.load().values()
     chapters = [chapter] if chapter else sorted({e.chapter for e in known})
@@ -34,9 +35,15 @@ def answers(chapter=None):
         for item in known:
             record = kept.get(item.name, {})
             if item.chapter == each and item.kind != "code" and "answer" in record:
-                raw = record.get("passed_answer", record["answer"])
+                raw = best_answer(item.varied(variant), record)
                 found.setdefault(each, {})[item.name] = raw
     print(block(found) if found else "No widget answers yet.")
+
+
+def best_answer(item, record):
+    """Of a question's progress record, the answer that counts."""
+    right = record.get("passed_answer")
+    return right if item.judge(right).passed else record["answer"]
 
 
 def block(found):

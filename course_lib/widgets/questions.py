@@ -16,19 +16,23 @@ from course_lib.widgets.card import STATES, ExerciseCard, Notice, find, guarded,
 IMAGES = Path(__file__).parents[2] / "images"
 
 
-def ask(name, answer=None):
+def ask(name, answer=None, variant=None):
     """The card of the question `name`, with the stored answer in it.
 
     answer: a raw answer (a letter, a number or its text, rows of entries, an order, a line and a
-    reason) to be judged and kept as if it had been entered. Never raises: an unknown name gets a
-    card that says so.
+    reason) to be judged and kept as if it had been entered. variant: the seed of other numbers.
+    Never raises: an unknown name or a wrong seed gets a card that says so.
     """
     item, sentence = find(name)
     if item is None:
         return Notice("There is no such question", sentence)
     if item.kind == "code":
         return Notice("This is a code exercise", f"{name} is code: show it with `check({name})`.")
-    return CARDS[item.kind](item, plain(answer))
+    try:
+        varied = item.varied(variant)
+    except ValueError as error:
+        return Notice("There is no such variant", f"{error}.")
+    return CARDS[item.kind](varied, plain(answer))
 
 
 def plain(raw, outer=()):
@@ -120,15 +124,22 @@ class QuestionCard(ExerciseCard):
             self.heading_text(),
             self.item.prompt,
             self.options_text(),
-            f'To answer in code: answer("{self.item.name}", {self.example})' + given,
+            f"To answer in code: {self.call('answer', self.example)}{given}",
             message,
             self.progress.warning,
-            self.help_text(f'ask("{self.item.name}")'),
+            self.help_text(self.call("ask")),
         ]
         return "\n\n".join(p for p in parts if p)
 
     def options_text(self):
         return ""
+
+    def call(self, function, *arguments):
+        """A call in code that means this question with these numbers."""
+        given = [f'"{self.item.name}"', *arguments]
+        if self.item.variant is not None:
+            given.append(f"variant={self.item.variant}")
+        return f"{function}({', '.join(given)})"
 
 
 class Options(VBox):

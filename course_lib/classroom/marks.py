@@ -1,0 +1,133 @@
+"""From judgements to marks: which notebook counts, late work, and decisions of the instructor."""
+
+import itertools
+from dataclasses import replace
+
+from course_lib.authoring import UsageError
+from course_lib.classroom.results import Judgement, StudentResult
+from course_lib.classroom.tables import read_table
+
+NOTHING = "Nothing was handed in for this exercise."
+_TOTALS = ("late_penalty", "final")  # what an override may name beside an exercise
+
+
+def results(gradebook, assignment, found, keys, options):
+    """A `StudentResult` for each student, in order of their names."""
+    overrides = gradebook.overrides()
+    for student, group in itertools.groupby(found, key=lambda f: f.student):
+        yield _result(
+            gradebook, assignment, student, list(group), keys, options, overrides.get(student, {})
+        )
+
+
+def _result(gradebook, assignment, student, group, keys, options, overrides):
+    times = options.times or {}
+    papers, notes = [], []
+    for found in group:
+        key = keys[found.path, found.member]
+        known = gradebook.submission(key)
+        name = found.member[-1] if found.member else found.path.name
+        when = times.get(student, found.when)
+        if known.problem:
+            notes.append(f"{name}: {known.problem}")
+        elif not known.chapter:
+            notes.append(f"{name}: it is not clear to which chapter this notebook belongs")
+        notes += [f"{name}: {remark}" for remark in known.remarks]
+        papers.append((known.chapter, when, name, gradebook.judgements(key)))
+    judgements, penalty, late = [], 0.0, []
+    items = assignment.items()
+    for chapter in assignment.chapters:
+        wanted = [i for i in items if i.chapter == chapter]
+        mine = [p for p in papers if p[0] == chapter]
+        if not mine:
+            judgements += [_missing(item) for item in wanted]
+            continue
+        _, when, name, judged = _chosen(mine, assignment, options.which)
+        if len(mine) > 1:
+            notes.append(f"{len(mine)} notebooks for chapter {chapter}: {name} counts")
+        these = [judged.get(item.name) or _missing(item) for item in wanted]
+        these = [_overridden(j, overrides) for j in these]
+        judgements += these
+        fraction, days = assignment.late_fraction(when)
+        if fraction or days:
+            penalty += round(fraction * sum(j.points for j in these), 2)
+            late.append(f"chapter {chapter}: day {days} after the due date, {fraction:.0%} off")
+    notes += [f"{j.exercise}: {j.remark}" for j in judgements if j.remark]
+    notes += [
+        f"{j.exercise}: points set by the instructor ({j.reason})" for j in judgements if j.reason
+    ]
+    score = sum(j.points for j in judgements)
+    if "late_penalty" in overrides:
+        penalty, reason = overrides["late_penalty"]
+        late = [f"set by the instructor ({reason})"]
+    final = max(score - penalty, 0)
+    if "final" in overrides:
+        final, reason = overrides["final"]
+        notes.append(f"final set by the instructor ({reason})")
+    newest = max((w for _, w, _, _ in papers if w), default=None)
+    return StudentResult(
+        student,
+        score,
+        sum(j.max_points for j in judgements),
+        penalty,
+        final,
+        tuple(judgements),
+        tuple(dict.fromkeys(notes)),
+        newest.isoformat(timespec="minutes") if newest else "",
+        "; ".join(late),
+    )
+
+
+def _chosen(papers, assignment, which):
+    """The notebook that counts, of several for one chapter; papers are in order of time."""
+    if which == "latest":
+        return papers[-1]
+
+    def worth(paper):
+        fraction, _ = assignment.late_fraction(paper[1])
+        return sum(j.points for j in paper[3].values()) * (1 - fraction)
+
+    best = max(map(worth, papers))
+    return next(p for p in reversed(papers) if worth(p) == best)
+
+
+def _missing(item):
+    return Judgement(
+        item.name, item.title, item.chapter, item.kind, "missing", 0, item.points, NOTHING
+    )
+
+
+def _overridden(judgement, overrides):
+    if judgement.exercise not in overrides:
+        return judgement
+    points, reason = overrides[judgement.exercise]
+    return replace(judgement, points=points, reason=reason or "no reason given")
+
+
+def take_overrides(gradebook, assignment, path, must=True):
+    """Takes the decisions in a CSV file (student, exercise, points, reason) into the gradebook.
+
+    exercise: an exercise's name, "late_penalty" or "final". Points left empty take a decision back.
+    Raises UsageError that names the line; then nothing is taken.
+    """
+    rows = read_table(path, ("student", "exercise", "points"), must)
+    names = {item.name: item.points for item in assignment.items()}
+    decisions = []
+    for line, row in rows:
+        exercise, text = row["exercise"].strip(), row["points"].strip()
+        if exercise not in names and exercise not in _TOTALS:
+            raise UsageError(
+                f"{path}, line {line}: the exercise is {exercise!r}; one of "
+                f"{', '.join([*names, *_TOTALS])} was wanted"
+            )
+        try:
+            points = float(text) if text else None
+            if points is not None and not 0 <= points < float("inf"):
+                raise ValueError
+        except ValueError:
+            raise UsageError(
+                f"{path}, line {line}: the points are {text!r}; a number of 0 or more was wanted"
+            ) from None
+        decisions.append((row["student"].strip(), exercise, points, row.get("reason") or ""))
+    for decision in decisions:
+        gradebook.override(*decision)
