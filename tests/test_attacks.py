@@ -398,3 +398,188 @@ def test_what_is_asked_for_is_not_to_be_had(chapter, name, source, other_graders
     found = judged(other_graders(chapter), read)[name]
     assert found.points == 0, found.message
     assert found.status in ("failed", "error", "missing"), found.message
+
+
+# what it costs others -------------------------------------------------------------------------
+
+
+WORST = {
+    "asleep": "def bias_gradient(dY):\n    time.sleep(1e9)\n",
+    "spinning": "def bias_gradient(dY):\n    while True:\n        pass\n",
+    "memory": "def bias_gradient(dY):\n    return [np.ones(10**7) for _ in range(10**9)]\n",
+    "ending": "def bias_gradient(dY):\n    os._exit(0)\n",
+    "threads": (
+        "def bias_gradient(dY):\n    import threading\n    for _ in range(100):\n"
+        "        threading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n"
+    ),
+    "flood": "def bias_gradient(dY):\n    while True:\n        os.write(pipe(), bytes(100_000))\n",
+}
+
+
+def test_others_keep_their_points_while_the_worst_go_on_beside_them(grader, witness):
+    done, trouble = threading.Event(), []
+
+    def attack():
+        try:
+            with Grader(grader.assignment) as own:
+                while not done.is_set():
+                    for code in WORST.values():
+                        found = judged(own, notebook(TOOLS, code, HONEST))
+                        if found["bias_gradient"].points or done.is_set():
+                            break
+        except BaseException as error:  # noqa: BLE001 - told by the thread that waits
+            trouble.append(error)
+
+    thread = threading.Thread(target=attack)
+    thread.start()
+    try:
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            assert_full_points(grader, witness)
+    finally:
+        done.set()
+        thread.join(60)
+    assert not trouble
+
+
+@pytest.mark.parametrize("when", ["between two notebooks", "within one"])
+def test_a_clean_process_that_is_killed_costs_nobody_anything(when, quick, witness):
+    with Grader(Assignment("hw1", ("02",), secret="s")) as own:
+        going = own.judge(witness, "alice")
+        judgements = [next(going)] if when == "within one" else []
+        for sandbox in own._sandboxes.values():
+            sandbox._process.kill()
+            sandbox._process.wait()
+        judgements += going
+        assert [j.message for j in judgements if j.kind == "code" and not j.passed] == []
+        assert_full_points(own, witness)
+
+
+def peak():
+    text = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", text)[1]) * 1024
+
+
+def test_floods_of_results_cost_the_judge_little_memory(grader):
+    codes = [
+        "def bias_gradient(dY):\n    return np.zeros(8_000_000)\n",
+        "def bias_gradient(dY):\n    return np.zeros((60_000_000, 1), 'i1')\n",
+        "def bias_gradient(dY):\n    raise ValueError('x' * 50_000_000)\n",
+        "def bias_gradient(dY):\n    big = frame(b'[' + b'{},' * 900_000 + b'{}]')\n"
+        "    while True:\n        send(big)\n",
+        "def bias_gradient(dY):\n    numbers = bytes(3_000_000)\n"
+        "    one = outcome('{\"o\":[\"Record\",[\"db\",{\"a\":[\"|i1\",[3000000],false]},false]]}')\n"
+        "    while True:\n        send(frame(one[16:], numbers))\n",
+    ]
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    before = peak()
+    for code in codes:
+        assert judged(grader, notebook(TOOLS, code))["bias_gradient"].points == 0
+    assert peak() - before < 250_000_000
+
+
+# what a notebook may look like ----------------------------------------------------------------
+
+
+def test_check_cells_edited_or_deleted_change_nothing(grader):
+    for tampered in (
+        "",
+        "print('passed 2/2')",
+        "import course_lib\ncourse_lib.check = lambda *a: 'passed'\ncheck = course_lib.check",
+        "from course_lib.grading import judging\njudging.judge = lambda *a, **k: 2",
+        "assert True, 'Right.'",
+    ):
+        made = build("02")
+        made.cells = [
+            c for c in made.cells if tampered or c.metadata.get("course", {}).get("role") != "check"
+        ]
+        for cell in made.cells:
+            if cell.metadata.get("course", {}).get("role") == "check":
+                cell.source = tampered
+        assert not any(j.points for j in judged(grader, cells_of(made, "02")).values())
+
+
+def test_claims_in_a_cells_metadata_change_nothing(grader):
+    read = notebook("def other(dY):\n    return dY\n", "x = 1")
+    for k, cell in enumerate(read.cells):
+        cell |= {"points": 99, "verdict": "passed", "grade": True, "role": ["answer", "check"][k]}
+        cell["exercise"] = "bias_gradient"
+    found = judged(grader, read)["bias_gradient"]
+    assert (found.points, found.status) == (0, "failed")
+
+
+BOMBS = {
+    "brackets": "x = " + "(" * 50_000,
+    "brackets that close": "x = " + "[" * 5_000 + "]" * 5_000,
+    "minus signs": "x = " + "-" * 100_000 + "1",
+    "attributes": "x = a" + ".a" * 90_000,
+    "sums": "x = 1" + " + 1" * 45_000,
+    "lambdas": "f = " + "lambda: " * 20_000 + "1",
+    "blank lines": "\n" * 190_000 + "(",
+    "blanks and equal signs": "%matplotlib inline\n" + " " * 50_000 + "=" * 100_000,
+    "magics": "%x\n" * 60_000,
+    "questions": "a?\n" * 60_000,
+    "strings": "x = " + "'a' " * 45_000,
+    "f-strings": "x = f'" + "{1}" * 50_000 + "'",
+    "nested f-strings": "x = " + "f'{" * 100 + "}'" * 100,
+    "decorators": "@a\n" * 60_000 + "def f(): pass",
+    "if in if": "".join(" " * k + "if 1:\n" for k in range(99)) + " " * 99 + "x = 1",
+    "else after else": "if 0: pass\n" + "elif 0: x = 1\n" * 13_000,
+    "a large power": "x = 9 ** 9 ** 9 ** 9",
+    "a large shift": "x = 1 << (1 << 40)",
+    "a large text": "x = 'a' * 10 ** 12",
+    "a large number": "x = " + "9" * 150_000,
+    "nulls": "x = 1\0\n" * 1_000,
+    "surrogates": "x = '\ud800'\ndef \ud800(): pass",
+    "a megabyte": "# " + "x" * 1_000_000,
+    "ten thousand definitions": "".join(f"def f{k}(): pass\n" for k in range(9_000)),
+    "a name bound ten thousand times": "dY = dY\n" * 20_000,
+    "right to left": "x = '\u202e'  # \u202e\ndef f(): pass\f\v\x1c\x85\u2028",
+}
+
+
+@pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS)
+def test_a_cell_that_cannot_be_read_costs_no_other_cell(source, grader, canary):
+    before = traces(canary)
+    start = time.monotonic()
+    names = "np = np\n", "dY = X = W = b = 1\n"
+    found = judged(grader, notebook(*names, source, RIGHT, HONEST))
+    for name in ("bias_gradient", *IN_USE):
+        assert found[name].passed, found[name].message
+    assert time.monotonic() - start < 15
+    assert traces(canary) == before
+
+
+@pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS)
+def test_a_bomb_in_the_answers_own_cell_is_told_in_words(source, grader):
+    found = judged(grader, notebook(f"{source}\n\ndef bias_gradient(dY):\n    return dY\n"))
+    assert found["bias_gradient"].points == 0
+    assert found["bias_gradient"].message
+    found["bias_gradient"].message.encode()
+    found["bias_gradient"].answer.encode()
+
+
+def test_many_bombs_in_one_notebook_end_in_time(grader):
+    start = time.monotonic()
+    sources = [f"{source}\n# {k}" for k in range(20) for source in (BOMBS["blank lines"],)]
+    sources += [BOMBS["brackets that close"], BOMBS["minus signs"], BOMBS["lambdas"]] * 5
+    found = judged(grader, notebook(*sources, RIGHT))
+    assert found["bias_gradient"].passed, found["bias_gradient"].message
+    assert time.monotonic() - start < 15
+
+
+def test_numbers_and_texts_as_answers_to_questions_earn_nothing_by_force(quick):
+    questions = [e for e in exercises.of_chapter("02") if e.kind != "code"]
+    with Grader(Assignment("hw1", ("02",), secret="s")) as own:
+        for raw in (
+            None, True, False, 1e308, float("nan"), float("inf"), -1, 10**400, "", "\ud800", "x" * 10**6,
+            "__import__('os').system('id')", "9**9**9**9", "1e999999999", [], {}, [[]] * 1000,
+            [[[[[[]]]]]], {"line": 1, "reason": "a"}, {"__class__": "x"}, [None] * 9, ["A", "B", "C", "D"],
+            ["a"] * 10**5, {"a": {"b": {"c": [1, 2, {"d": None}]}}}, "A\0", "ABCDEFGHIJ", [[1e400] * 3] * 3,
+        ):  # fmt: skip
+            read = notebook()
+            read.answers = {q.name: raw for q in questions}
+            for found in own.judge(read, "mallory"):
+                assert not found.points, (raw, found.exercise)
+                found.message.encode()
+                found.answer.encode()

@@ -381,9 +381,12 @@ def test_mistakes_are_told_in_a_line_and_lose_nothing(again, monkeypatch, change
 
 def start(submitted, assignment, out, *more):
     """The command in a process of its own."""
-    where = ("--assignment", assignment, "--to", out, "--workers", "2", *more)
+    where = ("--assignment", assignment, "--to", out, "--workers", "1", *more)
     return subprocess.Popen(
-        [*COMMAND, "grade", submitted, *where], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [*COMMAND, "grade", submitted, *where],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
 
 
@@ -457,21 +460,27 @@ def small_class(tmp_path_factory):
 def test_killed_again_and_again_it_comes_to_the_same_end(small_class, tmp_path):
     out, all_of_them = tmp_path / "out", len(table(small_class.out, "key"))
     luck = random.Random(7)
-    killed, steps = 0, sorted(luck.sample(range(1, all_of_them - 10), 4))
-    for step in steps:
+    steps = sorted(luck.sample(range(1, all_of_them - 20), 5))
+    for step, number in zip(steps, [signal.SIGKILL] * 4 + [signal.SIGINT], strict=True):
         process = start(small_class.submitted, small_class.assignment, out)
-        if wait_for(step, out, process):
-            family = below(process)
-            process.send_signal(signal.SIGKILL)
-            killed += 1
-            _, alive = psutil.wait_procs(family, timeout=20)
-            assert not alive
-        process.communicate()
-        assert 0 < judged(out) < all_of_them
-    assert killed == len(steps)
-    finish(start(small_class.submitted, small_class.assignment, out))
+        assert wait_for(step, out, process)
+        family = below(process)
+        if number == signal.SIGKILL:
+            process.kill()
+        else:
+            os.killpg(process.pid, number)  # as the terminal does for Ctrl-C
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == (130 if number == signal.SIGINT else -number)
+        assert "Traceback" not in said.decode()
+        assert not psutil.wait_procs(family, timeout=20)[1]
+        assert step <= judged(out) < all_of_them
+    both = [start(small_class.submitted, small_class.assignment, out) for _ in range(2)]
+    for process in both:  # at once
+        finish(process)
     assert results(out) == results(small_class.out)
-    assert not list(out.rglob("*.tmp"))
+    assert {n: b for n, b in written(out).items() if not n.endswith(".tmp")} == written(
+        small_class.out
+    )
 
 
 def test_processes_that_die_below_it_change_nothing(small_class, tmp_path):
@@ -486,13 +495,15 @@ def test_processes_that_die_below_it_change_nothing(small_class, tmp_path):
     assert results(out) == results(small_class.out)
 
 
-def test_two_runs_at_once_do_not_disturb_each_other(small_class, tmp_path):
+def test_a_students_process_that_is_killed_costs_an_exercise_at_most(small_class, tmp_path):
     out = tmp_path / "out"
-    both = [start(small_class.submitted, small_class.assignment, out) for _ in range(2)]
-    for process in both:
-        finish(process)
-    assert results(out) == results(small_class.out)
-    assert written(out) == written(small_class.out)
+    process = start(small_class.submitted, small_class.assignment, out)
+    assert wait_for(5, out, process)
+    assert kill_one("student", process)
+    finish(process)
+    now, before = (set(results(folder)[1]) for folder in (out, small_class.out))
+    assert len(now) == len(before)
+    assert len(now - before) <= 1
 
 
 def test_a_notebook_that_kills_its_judge_costs_itself_alone(again, monkeypatch, tmp_path):
@@ -529,25 +540,6 @@ def test_a_notebook_that_kills_its_judge_costs_itself_alone(again, monkeypatch, 
     assert found["zealous"]["final"] == f"{POINTS:g}"
     assert {n: r for n, r in found.items() if n in before} == before
     assert 2 <= len(started) <= 1 + local.TRIES
-
-
-def test_an_interrupt_keeps_what_is_judged(small_class, tmp_path):
-    out = tmp_path / "out"
-    where = ("--assignment", small_class.assignment, "--to", out, "--workers", "2")
-    process = subprocess.Popen(
-        [*COMMAND, "grade", small_class.submitted, *where],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert wait_for(10, out, process)
-    family = below(process)
-    os.killpg(process.pid, signal.SIGINT)  # as the terminal does
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "Traceback" not in said.decode()
-    assert not psutil.wait_procs(family, timeout=20)[1]
-    assert judged(out) >= 10
 
 
 def test_a_judge_that_does_not_start_is_told(again, monkeypatch):

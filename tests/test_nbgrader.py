@@ -35,6 +35,7 @@ from course_lib.classroom.nbgrader import configure
 c = get_config()
 c.CourseDirectory.course_id = "course"
 c.Judge.course_root = {root!r}
+c.Judge.unsafe = {unsafe}  # only Linux has a sandbox
 configure(c)
 """
 STOCK = 'c = get_config()\nc.CourseDirectory.course_id = "course"\n'
@@ -144,7 +145,7 @@ def school(tmp_path_factory):
     assignment.save(course)
     notebook, _ = release.adapt(build(CHAPTER, course), assignment)
     config = folder / "nbgrader_config.py"
-    config.write_text(CONFIG.format(root=str(root)))
+    config.write_text(CONFIG.format(root=str(root), unsafe=sys.platform != "linux"))
     (folder / "source" / NAME).mkdir(parents=True)
     (folder / "source" / NAME / NOTEBOOK).write_text(v4.writes(notebook))
     done(folder, "generate_assignment", NAME)

@@ -59,6 +59,11 @@ def all_imports(assignment, course):
     return {chapter: chapter_imports(chapter, course) for chapter in assignment.chapters}
 
 
+def _kind_of(exercise):
+    """What exercises have in common whose answers may run in the same process."""
+    return exercise.chapter, exercise.may_use, exercise.withheld
+
+
 def offers(imports, may_use, withheld):
     """Of a chapter's imports, those that an answer to one of its exercises may use."""
     allowed = (*ALWAYS, *may_use)
@@ -105,10 +110,7 @@ class Grader:
         self.close()
 
     def _sandbox_for(self, exercise):
-        return self._sandbox_of((exercise.chapter, exercise.may_use, exercise.withheld))
-
-    def _sandbox_of(self, key):
-        chapter, may_use, withheld = key
+        key = chapter, may_use, withheld = _kind_of(exercise)
         if key not in self._sandboxes:
             facade = {
                 "offers": offers(self._imports[chapter], may_use, withheld),
@@ -118,11 +120,9 @@ class Grader:
             self._sandboxes[key] = sandbox(facade, **self._how)
         return self._sandboxes[key]
 
-    def start_anew(self, broken):
-        """Another clean process in the place of one that has ended. Raises NoSandbox, Broken."""
-        key = next(k for k, made in self._sandboxes.items() if made is broken)
-        self._sandboxes.pop(key).close()
-        return self._sandbox_of(key)
+    def start_anew(self, exercise):
+        """Has another clean process made in the place of one that has ended."""
+        self._sandboxes.pop(_kind_of(exercise)).close()
 
     def judge(self, read, student, known=()):
         """A `Judgement` for each exercise of the notebook's chapter, one after another.
@@ -143,7 +143,12 @@ class Grader:
 
     def _judge_code(self, exercise, notebook, seed):
         try:
-            return self._judge_found(exercise, notebook, seed)
+            try:
+                return self._judge_found(exercise, notebook, seed)
+            except Broken:  # that is never the student's fault
+                notebook.forget(exercise)
+                self.start_anew(exercise)
+                return self._judge_found(exercise, notebook, seed)
         except (Broken, NoSandbox):
             raise
         except Exception as error:  # noqa: BLE001 - it costs this exercise, and no other
@@ -166,16 +171,29 @@ class Grader:
             )
         if found["fingerprint"] == self._starter(exercise):
             return _from_verdict(exercise, not_attempted(exercise), **about)
-        held_back = _verdict_on(exercise, notebook, seed)
+        held_back = self._on_held_back_cases(exercise, notebook, seed)
         if held_back.passed:
             return _from_verdict(exercise, held_back, **about)
-        if held_back.finding and held_back.finding.kind == "timeout":
+        if _was_too_slow(held_back):
             return _judgement(exercise, "error", _too_slow(exercise), "timeout", **about)
         verdict = _verdict_on(exercise, notebook)
-        if verdict.passed:
-            words = HELD_BACK.format(name=exercise.name)
-            return _judgement(exercise, "failed", words, "held back", **about)
-        return _from_verdict(exercise, verdict, **about)
+        notebook.drop(exercise, held_back=False)
+        if not verdict.passed:
+            return _from_verdict(exercise, verdict, **about)
+        if notebook.is_used(exercise):  # was it spoilt by another answer?
+            notebook.drop(exercise, held_back=True)
+            held_back = _verdict_on(exercise, notebook, seed)
+            if held_back.passed:
+                return _from_verdict(exercise, held_back, **about)
+        words = HELD_BACK.format(name=exercise.name)
+        return _judgement(exercise, "failed", words, "held back", **about)
+
+    def _on_held_back_cases(self, exercise, notebook, seed):
+        verdict = _verdict_on(exercise, notebook, seed)
+        if _was_too_slow(verdict) and notebook.is_used(exercise):  # by what another one left?
+            notebook.drop(exercise, held_back=True)
+            verdict = _verdict_on(exercise, notebook, seed)
+        return verdict
 
     def _starter(self, exercise):
         if exercise.name not in self._starters:
@@ -185,9 +203,12 @@ class Grader:
     def visible_request(self, exercise, probes):
         """The request for the cases that every learner has, which are encoded once."""
         if exercise.name not in self._visible:
-            self._visible[exercise.name] = probes, _request(exercise, probes)
-        known, request = self._visible[exercise.name]
-        return request if known is probes else _request(exercise, probes)
+            self._visible[exercise.name] = _request(exercise, probes)
+        return self._visible[exercise.name]
+
+
+def _was_too_slow(verdict):
+    return verdict.finding is not None and verdict.finding.kind == "timeout"
 
 
 def _verdict_on(exercise, notebook, seed=None):
@@ -279,7 +300,7 @@ class _Notebook:
         self._grader, self._read = grader, read
         self._wanted = {e.name: e.is_class for e in codes}
         self._seconds = sum(e.seconds for e in codes) * 3 + LOOKING_ON * len(codes) + READING
-        self._processes, self._answers = {}, None
+        self._processes, self._answers, self._users = {}, None, {}
         self._cells = read.cells
 
     def answer(self, exercise):
@@ -296,17 +317,15 @@ class _Notebook:
 
     def process(self, exercise, held_back):
         """A process that has the notebook's cells, for the cases that are held back or others."""
-        where = self._grader._sandbox_for(exercise)
-        for (_, other), process in self._processes.items():
-            if other != held_back:
-                process.pause()  # it shall do nothing while nobody looks
-        if (where, held_back) not in self._processes:
-            try:
-                self._processes[where, held_back] = self._made(where)
-            except Broken:
-                where = self._grader.start_anew(where)
-                self._processes[where, held_back] = self._made(where)
-        return self._processes[where, held_back]
+        key = _kind_of(exercise), held_back
+        if key not in self._processes:
+            self._processes[key] = self._made(self._grader._sandbox_for(exercise))
+        self._users.setdefault(key, set()).add(exercise.name)
+        return self._processes[key]
+
+    def is_used(self, exercise):
+        """Whether other answers, too, have run where this one's held-back cases did."""
+        return len(self._users.get((_kind_of(exercise), True), ())) > 1
 
     def _made(self, where):
         try:
@@ -326,6 +345,7 @@ class _Notebook:
         except BaseException:
             process.close()
             raise
+        process.pause()
         if self._answers is None:  # no code of the student's has run in it yet
             self._answers = answers
         return process
@@ -347,10 +367,16 @@ class _Notebook:
 
     def drop(self, exercise, held_back):
         """Ends the process of an exercise, which is of no use any more."""
-        where = self._grader._sandbox_for(exercise)
-        process = self._processes.pop((where, held_back), None)
+        key = _kind_of(exercise), held_back
+        self._users.pop(key, None)
+        process = self._processes.pop(key, None)
         if process is not None:
             process.close()
+
+    def forget(self, exercise):
+        """Ends both processes of an exercise."""
+        self.drop(exercise, held_back=True)
+        self.drop(exercise, held_back=False)
 
     def close(self):
         for process in self._processes.values():
@@ -368,7 +394,10 @@ class _There:
 
     def run_all(self, probes, outcomes, room):
         self._room = room
-        request = self._notebook._grader.visible_request(self._exercise, probes)
+        if self._held_back:
+            request = _request(self._exercise, probes)
+        else:
+            request = self._notebook._grader.visible_request(self._exercise, probes)
         self._run(probes, request, self._exercise.seconds, outcomes)
 
     def run_one(self, probe, seconds, cpu_time=False):
@@ -391,9 +420,10 @@ class _There:
                 outcome = process.outcome(seconds)
                 with self._exercise.around():
                     outcomes.append(unified(outcome, probe, self._exercise))
+            process.pause()  # it shall do nothing while nobody looks
         except Overdue:
             self._notebook.drop(self._exercise, self._held_back)
-            self._left -= seconds
+            self._left = 0.0  # no looking on
             raise TooSlow(f"no result within {seconds:g} s") from None
         except Gone as gone:
             self._notebook.drop(self._exercise, self._held_back)

@@ -15,13 +15,14 @@ TRIES = 2  # with a worker that dies, before the notebook is given up
 
 
 class _Worker:
-    """A process that judges. Raises CourseError where it does not start or the sandbox is refused."""
+    """A process that judges. Raises CourseError where it or the sandbox does not start."""
 
     def __init__(self, settings):
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "course_lib.classroom.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for `course` alone, which ends them
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         )
         try:

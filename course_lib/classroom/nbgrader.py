@@ -182,7 +182,7 @@ class Judge(NbGraderPreprocessor):
         grader = self._grader(about["assignment"])
         read = self._read(about, grader, _chapter(nb, grader.items))
         for remark in read.remarks:
-            self.log.warning("%s: %s", about["student"], remark)
+            self.log.warning("%s: %s", about["student"], pages.clean(remark))
         try:
             judged = [] if read.problem else list(grader.judge(read, about["student"]))
         except (Broken, NoSandbox):  # the next notebook gets a new grader

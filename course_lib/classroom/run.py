@@ -94,7 +94,7 @@ class Run:
         with _opened(self.gradebook_path) as gradebook:
             if not self.options.shard:
                 for path in sorted(self.to.glob("gradebook-*-of-*.sqlite")):
-                    gradebook.take_in(path)
+                    _take_in(gradebook, path)
                 marks.take_overrides(gradebook, self.assignment, self.to / OVERRIDES, must=False)
                 if overrides:
                     marks.take_overrides(gradebook, self.assignment, Path(overrides))
@@ -173,7 +173,8 @@ class Run:
                 "the grader itself failed at this notebook; the same command tries it again, and "
                 "if that does not help, look at it by hand"
             )
-            gradebook.describe(task.key, "", words, ())
+            known = gradebook.submission(task.key)
+            gradebook.describe(task.key, known.chapter, words, known.remarks)
         elif "done" in message:
             gradebook.finish(task.key)
 
@@ -188,4 +189,18 @@ def _opened(path):
     try:
         return Gradebook(path)
     except sqlite3.DatabaseError as error:
-        raise CourseError(f"{path} is no gradebook, or a damaged one ({error})") from None
+        raise _damaged(path, error) from None
+
+
+def _take_in(gradebook, path):
+    """Copies what the gradebook of a part holds. Raises CourseError where it is none."""
+    with _opened(path):  # makes the tables where the part was stopped before it had any
+        pass
+    try:
+        gradebook.take_in(path)
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path, error):
+    return CourseError(f"{path} is no gradebook, or a damaged one ({error})")

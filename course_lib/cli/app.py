@@ -26,7 +26,7 @@ from course_lib.authoring import (
     would_lose,
     write_notebook,
 )
-from course_lib.cli import handing_out, judging, teaching, training_run, updating
+from course_lib.cli import handing_out, judging, schools, teaching, training_run, updating
 from course_lib.cli.updating import some_chapters
 from course_lib.datasets import load_mnist
 
@@ -400,7 +400,13 @@ def train(
     _say(f"{training_run.WEIGHTS} and {training_run.REPORT} are in {folder}")
 
 
-for command in (handing_out.release, handing_out.submit, teaching.grade):
+for command in (
+    handing_out.release,
+    handing_out.submit,
+    teaching.grade,
+    schools.export,
+    schools.gradescope,
+):
     app.command()(command)
 
 

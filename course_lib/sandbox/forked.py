@@ -37,8 +37,12 @@ class Forked(StudentProcess):
             self._socket, own = socket.socketpair()
         except OSError as error:
             raise Broken(f"no socket could be made ({error.strerror})") from None
-        with own:
-            self._number, self._handle = zygote.fork(own, seconds)
+        try:
+            with own:
+                self._number, self._handle = zygote.fork(own, seconds)
+        except BaseException:
+            self._socket.close()
+            raise
         self._socket.setblocking(False)
         self._got, self._paused = bytearray(), False
         self.begin()
@@ -104,7 +108,7 @@ class Forked(StudentProcess):
             except BlockingIOError:
                 self._wait(select.POLLOUT, seconds)
             except OSError:
-                raise Gone(how_it_ended(self.close())) from None
+                raise self._gone() from None
 
     def _read(self, count, seconds):
         while len(self._got) < count:
@@ -116,11 +120,18 @@ class Forked(StudentProcess):
             except OSError:
                 part = b""
             if not part:
-                raise Gone(how_it_ended(self.close()))
+                raise self._gone()
             self._got += part
         content = bytes(self._got[:count])
         del self._got[:count]
         return content
+
+    def _gone(self):
+        """What to raise when it has ended: with the clean process all its children end."""
+        code = self.close()
+        if not self._zygote.is_alive():
+            return Broken("the clean process has ended")
+        return Gone(how_it_ended(code))
 
     def close(self):
         """Ends the process, whatever it does; returns its exit code, None if it was closed."""
@@ -199,6 +210,10 @@ class Zygote:
             return number
         with open(f"/proc/self/fdinfo/{handle}") as file:
             return next(line.split()[1] for line in file if line.startswith("Pid:"))
+
+    def is_alive(self):
+        """Whether it has not ended."""
+        return self._process.poll() is None
 
     def reap(self, number):
         """The exit code of a child that has ended or is about to."""

@@ -21,7 +21,7 @@ SIGKILL = 9
 # Only these are carried out; others fail with EPERM, as if there were no permission.
 _ALLOWED = """
     read readv pread64 write writev close lseek fstat stat lstat newfstatat statx access faccessat
-    faccessat2 readlink readlinkat getcwd getdents64 mmap munmap mprotect mremap madvise brk mincore
+    faccessat2 readlink readlinkat getcwd getdents64 mmap munmap mprotect mremap madvise brk
     futex futex_waitv rseq set_robust_list get_robust_list sched_yield sched_getaffinity
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending sigaltstack
     clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage
@@ -108,7 +108,8 @@ def load_linked_libraries():
     Also looks through the folders of modules once, as they cannot be listed by then.
     """
     importlib.util.find_spec("no_module_of_this_name")
-    for name in ("_ctypes", "_ssl", "_hashlib", "_bz2", "_lzma", "zlib", "_decimal", "_sqlite3"):
+    names = "_bz2 _ctypes _decimal _hashlib _lzma _sqlite3 _ssl resource zlib"
+    for name in names.split():
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
 
