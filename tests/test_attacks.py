@@ -468,7 +468,7 @@ def test_floods_of_results_cost_the_judge_little_memory(grader):
         "def bias_gradient(dY):\n    big = frame(b'[' + b'{},' * 900_000 + b'{}]')\n"
         "    while True:\n        send(big)\n",
         "def bias_gradient(dY):\n    numbers = bytes(3_000_000)\n"
-        "    one = outcome('{\"o\":[\"Record\",[\"db\",{\"a\":[\"|i1\",[3000000],false]},false]]}')\n"
+        '    one = outcome(\'{"o":["Record",["db",{"a":["|i1",[3000000],false]},false]]}\')\n'
         "    while True:\n        send(frame(one[16:], numbers))\n",
     ]
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here

@@ -325,6 +325,14 @@ finally:
 def bias_gradient(dY):
     return xp.sum(dY, axis=AXIS)
 """,
+    "a package that is installed where grading is done": """
+try:
+    import jinja2, psutil
+except ImportError:
+    AXIS = 0
+def bias_gradient(dY):
+    return dY.sum(axis=AXIS)
+""",
     "a definition under if": f"""
 if __name__ == "__main__":
     AXIS = 0
@@ -553,7 +561,9 @@ def test_an_exercise_built_on_others_of_the_same_notebook(grader_of):
 
 
 def test_a_starter_with_other_comments_is_not_attempted(grader_of):
-    starter = exercises.find("bias_gradient").starter.replace("# Your code here.", "# TODO\n    # ?")
+    starter = exercises.find("bias_gradient").starter.replace(
+        "# Your code here.", "# TODO\n    # ?"
+    )
     found = judged(grader_of("02"), [starter], "bias_gradient")
     assert found.status == "not attempted"
 
@@ -596,7 +606,7 @@ def test_right_solutions_of_all_chapters_pass_for_several_students(grader_of):
         tried += 1
         found = judged(grader_of(exercise.chapter), [source], exercise.name, f"student {k}")
         assert found.passed, (exercise.name, style, found.message)
-    assert tried > 100
+    assert tried > 90
 
 
 @pytest.mark.parametrize("chapter", ["00", "01", "02", "03", "04", "05", "06"])

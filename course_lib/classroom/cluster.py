@@ -42,7 +42,12 @@ def layers_there(settings):
 def judge_batch(settings, batch):
     """[messages] of each (task, bytes) in a batch; runs on a worker of the cluster."""
     grader, host = _grader(settings), socket.gethostname()
-    return [[m | {"host": host} for m in judge_task(grader, *pair)] for pair in batch]
+    try:
+        return [[m | {"host": host} for m in judge_task(grader, *pair)] for pair in batch]
+    except BaseException:
+        _mine.known = None  # whatever state it is in, the next notebook gets a new one
+        grader.close()
+        raise
 
 
 class Cluster:
@@ -73,10 +78,10 @@ class Cluster:
 
     def judge(self, tasks):
         """(task, message) pairs as they come, as `run.Local` gives them."""
-        from distributed import as_completed
+        from distributed import CancelledError, as_completed
 
         batches, tasks = {}, iter(tasks)
-        waiting = as_completed()
+        waiting = as_completed(loop=self._client.loop)
         while True:
             while len(batches) < self._room and (batch := list(itertools.islice(tasks, BATCH))):
                 self._send(batch, batches, waiting)
@@ -86,6 +91,10 @@ class Cluster:
             batch = batches.pop(future)
             try:
                 results = future.result()
+            except CancelledError as error:
+                raise CourseError(
+                    f"the Dask cluster is gone ({error}); the same command goes on from here"
+                ) from None
             except Exception:  # noqa: BLE001 - workers died on it, again and again
                 if len(batch) > 1:  # which of them was it?
                     for task in batch:

@@ -13,7 +13,6 @@ from course_lib.classroom.results import Judgement
 from course_lib.grading.judging import (
     Ended,
     judge_outcomes,
-    not_attempted,
     not_callable,
 )
 from course_lib.grading.outcomes import unified
@@ -30,6 +29,7 @@ READ_ROOM = 10_000_000  # bytes of what is said about them
 LOOKING_ON = 20.0  # seconds for all the further cases by which one answer is diagnosed
 LONGEST_ANSWER = 20_000  # characters of an answer that are kept
 LONGEST_MESSAGE = 3_000
+AS_HANDED_OUT = "Not attempted: the answer raises NotImplementedError, as the starter does."
 HELD_BACK = (
     "Your {name} is right in the cases that the notebook tries, but not in others of the same "
     "kind, which are held back. It has to compute its result from what it is given, whatever that "
@@ -170,7 +170,7 @@ class Grader:
                 **about,
             )
         if found["fingerprint"] == self._starter(exercise):
-            return _from_verdict(exercise, not_attempted(exercise), **about)
+            return _judgement(exercise, "not attempted", AS_HANDED_OUT, **about)
         held_back = self._on_held_back_cases(exercise, notebook, seed)
         if held_back.passed:
             return _from_verdict(exercise, held_back, **about)
@@ -178,6 +178,8 @@ class Grader:
             return _judgement(exercise, "error", _too_slow(exercise), "timeout", **about)
         verdict = _verdict_on(exercise, notebook)
         notebook.drop(exercise, held_back=False)
+        if verdict.status == "not attempted":
+            return _judgement(exercise, "not attempted", AS_HANDED_OUT, **about)
         if not verdict.passed:
             return _from_verdict(exercise, verdict, **about)
         if notebook.is_used(exercise):  # was it spoilt by another answer?
@@ -186,6 +188,7 @@ class Grader:
             if held_back.passed:
                 return _from_verdict(exercise, held_back, **about)
         words = HELD_BACK.format(name=exercise.name)
+        about["misconception"] = "held-back cases"  # the report counts it like one
         return _judgement(exercise, "failed", words, "held back", **about)
 
     def _on_held_back_cases(self, exercise, notebook, seed):

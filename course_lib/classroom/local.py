@@ -9,7 +9,7 @@ import threading
 from dataclasses import replace
 
 from course_lib.authoring import CourseError
-from course_lib.sandbox.frames import encode, read_frame
+from course_lib.sandbox.frames import encode, read_frame, reading_from
 
 TRIES = 2  # with a worker that dies, before the notebook is given up
 
@@ -41,13 +41,7 @@ class _Worker:
         self._process.stdin.flush()
 
     def _receive(self):
-        def read(count):
-            content = self._process.stdout.read(count)
-            if len(content) < count:
-                raise EOFError
-            return content
-
-        return read_frame(read)
+        return read_frame(reading_from(self._process.stdout))
 
     def judge(self, task):
         """The messages on one task. Raises EOFError when the process dies."""

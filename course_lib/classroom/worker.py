@@ -12,7 +12,7 @@ from course_lib.classroom import reading
 from course_lib.classroom.assignment import Assignment
 from course_lib.classroom.judging import Grader
 from course_lib.classroom.submissions import Found, content
-from course_lib.sandbox.frames import encode, read_frame
+from course_lib.sandbox.frames import encode, read_frame, reading_from
 from course_lib.sandbox.link import NoSandbox
 
 
@@ -55,16 +55,10 @@ def judge_task(grader, task, given=None):
 
 def main():
     """Judges what comes in on standard input until that is closed."""
-    reading_end, writing_end = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    read, writing_end = reading_from(os.fdopen(os.dup(0), "rb")), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(2, 1)
-
-    def read(count):
-        given = reading_end.read(count)
-        if len(given) < count:
-            raise EOFError
-        return given
 
     def write(message):
         writing_end.write(encode(message))

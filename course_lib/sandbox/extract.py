@@ -135,7 +135,10 @@ def _targets(node):
 
 
 def _bound(node):
-    """The names that a statement makes or changes; None where it is of no kind that is run."""
+    """The names that a statement makes or changes; none where it is of no kind that is run.
+
+    Of `if`, `try` and `with` only what is run stays inside.
+    """
     if isinstance(node, _DEFINES):
         return {node.name}
     if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -145,23 +148,23 @@ def _bound(node):
     if isinstance(node, (ast.AnnAssign, ast.AugAssign)):
         return set(_targets(node.target))
     if isinstance(node, ast.With):
-        return _bound_by_all(node.body)
+        return _bound_inside(node.body)
     if isinstance(node, ast.If):
-        return _bound_by_all([*node.body, *node.orelse])
+        return _bound_inside(node.body, node.orelse)
     if isinstance(node, ast.Try):
-        handlers = [s for h in node.handlers for s in h.body]
-        return _bound_by_all([*node.body, *handlers, *node.orelse, *node.finalbody])
-    return None
+        handlers = [h.body for h in node.handlers]
+        return _bound_inside(node.body, *handlers, node.orelse, node.finalbody)
+    return set()
 
 
-def _bound_by_all(body):
+def _bound_inside(*bodies):
     bound = set()
-    for node in body:
-        if not isinstance(node, ast.Pass):
+    for body in bodies:
+        for k, node in enumerate(body):
             names = _bound(node)
-            if names is None:
-                return None
             bound |= names
+            if not names:
+                body[k] = ast.copy_location(ast.Pass(), node)
     return bound
 
 

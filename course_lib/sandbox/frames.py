@@ -144,7 +144,10 @@ class _Unpacker:
             raise BadFrame("an array without its numbers")
         taken = self.body[self.place : self.place + size]
         self.place += size
-        array = np.frombuffer(taken, dtype).reshape(shape).copy()
+        try:
+            array = np.frombuffer(taken, dtype).reshape(shape).copy()
+        except ValueError:  # more entries along one axis than there can be, and none along another
+            raise BadFrame("an array of impossible shape") from None
         return array[()] if single is True and not shape else array
 
     def _object(self, content, depth):
@@ -189,6 +192,18 @@ def decode(header, body, classes=PROBES + OUTCOMES, limits=TRUSTED):
     if unpacker.place != len(body):
         raise BadFrame("numbers that belong to no array")
     return message
+
+
+def reading_from(stream):
+    """read(count) of a binary stream, which raises EOFError where there is less."""
+
+    def read(count):
+        content = stream.read(count)
+        if len(content) < count:
+            raise EOFError
+        return content
+
+    return read
 
 
 def read_frame(read, classes=PROBES + OUTCOMES, limits=TRUSTED):

@@ -10,6 +10,7 @@ import os
 import sys
 
 from course_lib.sandbox import facade, layers
+from course_lib.sandbox.frames import reading_from
 from course_lib.sandbox.student import Serving, make_ready
 
 
@@ -27,19 +28,13 @@ def main():
     layers.limit_what_can_be_limited(seconds)
     reading, writing = os.fdopen(own_in, "rb"), os.fdopen(own_out, "wb", buffering=0)
 
-    def read(count):
-        content = reading.read(count)
-        if len(content) < count:
-            raise EOFError
-        return content
-
     def write(content):
         view = memoryview(content)
         while view:
             view = view[writing.write(view) :]
 
     with contextlib.suppress(EOFError):
-        Serving(read, write).run()
+        Serving(reading_from(reading), write).run()
 
 
 if __name__ == "__main__":

@@ -188,12 +188,10 @@ class Fresh(StudentProcess):
         self._since = time.monotonic() + more
 
     def _write_all(self):
-        while (content := self._sent.get()) is not None:
-            try:
-                self._process.stdin.write(content)
-                self._process.stdin.flush()
-            except (OSError, ValueError):
-                return
+        with contextlib.suppress(OSError, ValueError), self._process.stdin as stdin:
+            while (content := self._sent.get()) is not None:
+                stdin.write(content)
+                stdin.flush()
 
     def _read_all(self):
         try:
@@ -224,15 +222,14 @@ class Fresh(StudentProcess):
 
     def close(self):
         """Ends the process, whatever it does; returns its exit code."""
+        self._sent.put(None)  # lets it read to the end, and leave
         try:
             code = self._process.wait(0.2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        self._sent.put(None)
         for thread in self._threads:
             thread.join(5)
-        self._process.stdin.close()
         self._process.stdout.close()
         return code
 
