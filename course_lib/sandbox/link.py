@@ -1,5 +1,6 @@
 """The judge's side of a student's process: starts it, asks it, stops it. Trusts nothing it says."""
 
+import contextlib
 import json
 import os
 import queue

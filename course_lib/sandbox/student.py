@@ -130,7 +130,10 @@ def make_ready():
     with contextlib.suppress(EOFError):
         Serving(reading_from(frames), len).run()
     linecache.clearcache()
-    # A package that cannot be read shall be one that is not there. NumPy knows its own folder.
+
+
+def forget_packages():
+    """Has a package that must not be read be one that is not there. NumPy knows its own folder."""
     sys.path[:] = [p for p in sys.path if not re.search(r"(site|dist)-packages", p)]
 
 
