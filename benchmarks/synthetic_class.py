@@ -35,12 +35,15 @@ def wrong_answers(item):
     return [text for text in found if text is not None]
 
 
-def notebooks(chapter, count, seed=0):
-    """(name, notebook as a dict) of each of `count` students, always the same for a seed."""
+def notebooks(chapter, count, seed=0, right=RIGHT, wrong=WRONG):
+    """(name, notebook as a dict) of each of `count` students, always the same for a seed.
+
+    right, wrong: which parts of the code answers are so.
+    """
     rng = np.random.default_rng(seed)
     items = exercises.of_chapter(chapter)
     codes = [i for i in items if i.kind == "code"]
-    wrong = {i.name: wrong_answers(i) for i in codes}
+    mistakes = {i.name: wrong_answers(i) for i in codes}
     plain = json.loads(json.dumps(build(chapter)))
     places = {c["id"]: k for k, c in enumerate(plain["cells"])}
     for number in range(count):
@@ -49,13 +52,13 @@ def notebooks(chapter, count, seed=0):
             luck = rng.random()
             k = places[f"{item.name}-answer"]
             source = notebook["cells"][k]["source"]
-            if luck < RIGHT:
+            if luck < right:
                 source = item.source
-            elif luck < RIGHT + WRONG and wrong[item.name]:
-                source = wrong[item.name][rng.integers(len(wrong[item.name]))]
+            elif luck < right + wrong and mistakes[item.name]:
+                source = mistakes[item.name][rng.integers(len(mistakes[item.name]))]
             notebook["cells"][k] = notebook["cells"][k] | {"source": source}
         given = {
-            i.name: i.solution for i in items if i.kind != "code" and rng.random() < RIGHT + WRONG
+            i.name: i.solution for i in items if i.kind != "code" and rng.random() < right + wrong
         }
         text = block({chapter: given}) if given else "No widget answers yet."
         output = {"output_type": "stream", "name": "stdout", "text": text + "\n"}
@@ -63,8 +66,8 @@ def notebooks(chapter, count, seed=0):
         yield f"student-{number:05d}", notebook
 
 
-def write(folder, chapter, count, seed=0):
+def write(folder, chapter, count, seed=0, **parts):
     """Writes a flat folder of `count` notebooks."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, notebook in notebooks(chapter, count, seed):
+    for name, notebook in notebooks(chapter, count, seed, **parts):
         (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")

@@ -402,9 +402,12 @@ def finish(process):
 
 def judged(out):
     """How many judgements there are by now."""
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(
-        sqlite3.connect(f"file:{out / 'gradebook.sqlite'}?mode=ro", uri=True)
-    ) as connection:
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(
+            sqlite3.connect(f"file:{out / 'gradebook.sqlite'}?mode=ro", uri=True)
+        ) as connection,
+    ):
         return connection.execute("SELECT count(*) FROM judgements").fetchone()[0]
     return 0
 
@@ -531,9 +534,7 @@ def test_a_notebook_that_kills_its_judge_costs_itself_alone(again, monkeypatch, 
         started.append(command)
         return subprocess.Popen([sys.executable, str(script)], **rest)
 
-    monkeypatch.setattr(
-        local, "subprocess", SimpleNamespace(Popen=fragile, PIPE=subprocess.PIPE)
-    )
+    monkeypatch.setattr(local, "subprocess", SimpleNamespace(Popen=fragile, PIPE=subprocess.PIPE))
     put(again.submitted / "poisoned.ipynb", notebook())
     put(again.submitted / "zealous.ipynb", notebook())
     before = rows(again.out)

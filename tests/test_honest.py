@@ -513,7 +513,7 @@ def test_of_several_definitions_the_last_one_counts_and_all_are_named(grader_of)
     cells = ["def bias_gradient(dY):\n    return dY", "x = 1", SUM]
     found = judged(grader_of("02"), cells, "bias_gradient")
     assert found.passed
-    assert "2 times" in found.remark and "cells 1, 3" in found.remark
+    assert "2 times (cells 1, 3)" in found.remark
     assert found.answer == SUM
 
 
@@ -550,8 +550,9 @@ def test_an_exercise_built_on_others_of_the_same_notebook(grader_of):
         "def weight_gradient(X, dY):\n    return X.T @ dY",
         SUM,
         "def input_gradient(dY, W):\n    return dY @ W.T",
-        "class Linear:\n    def __init__(self, n, m, rng):\n        self.W = rng.normal(size=(n, m))\n"
-        "        self.b = np.zeros(m)\n    def forward(self, X):\n        self.X = X\n"
+        "class Linear:\n    def __init__(self, n, m, rng):\n"
+        "        self.W = rng.normal(size=(n, m))\n        self.b = np.zeros(m)\n"
+        "    def forward(self, X):\n        self.X = X\n"
         "        return linear_forward(X, self.W, self.b)\n    def backward(self, dY):\n"
         "        self.dW, self.db = weight_gradient(self.X, dY), bias_gradient(dY)\n"
         "        return input_gradient(dY, self.W)",

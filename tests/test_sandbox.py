@@ -85,27 +85,62 @@ def same(one, other):
 @pytest.mark.parametrize(
     "message",
     [
-        None, True, 0, -(2**70), 1.5, math.inf, math.nan, "", "ä\ud800\0", [], (), {}, ...,
-        [1, (2, [3, ()])], {"a": 1, None: 2, 3: (4,)}, slice(1, None, -2), slice(None),
-        np.arange(6).reshape(2, 3), np.zeros((0, 3)), np.float64(2), np.bool_(True), np.array(5.0),
-        np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.arange(10.0)[::-2], np.zeros((2, 0, 4), "i1"),
+        None,
+        True,
+        0,
+        -(2**70),
+        1.5,
+        math.inf,
+        math.nan,
+        "",
+        "ä\ud800\0",
+        [],
+        (),
+        {},
+        ...,
+        [1, (2, [3, ()])],
+        {"a": 1, None: 2, 3: (4,)},
+        slice(1, None, -2),
+        slice(None),
+        np.arange(6).reshape(2, 3),
+        np.zeros((0, 3)),
+        np.float64(2),
+        np.bool_(True),
+        np.array(5.0),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(10.0)[::-2],
+        np.zeros((2, 0, 4), "i1"),
         (np.ones(2), [np.zeros(3, bool)], {"x": np.float32(1)}),
         Call((np.ones((2, 3)), "x", None, slice(1, 2)), "a label", False),
-        Script((("new", "a", (1, 2)), ("call", "a", "forward", (np.ones(2),), "Y"), ("read", "a", "W", None))),
+        Script(
+            (
+                ("new", "a", (1, 2)),
+                ("call", "a", "forward", (np.ones(2),), "Y"),
+                ("read", "a", "W", None),
+            )
+        ),
         Graph((("x", 1.0),), (("y", "*", "x", 2.0),), ("y",), "label", True),
-        Walk(((), (0, 0)), (1,)), Seed(4), Stock("sin"),
+        Walk(((), (0, 0)), (1,)),
+        Seed(4),
+        Stock("sin"),
         Contract("f", True, ("a", "b"), False, {None: ("x",), "forward": ("X",)}),
-        Outcome([Record("dW", np.ones(2)), Record("db", Odd("None", "None"), True)], ("X",), ("rng",), ("Y",),
-                Problem("ValueError", "words", "line", 3, (("X", (2, 3)),))),
+        Outcome(
+            [Record("dW", np.ones(2)), Record("db", Odd("None", "None"), True)],
+            ("X",),
+            ("rng",),
+            ("Y",),
+            Problem("ValueError", "words", "line", 3, (("X", (2, 3)),)),
+        ),
     ],
     ids=lambda m: repr(m)[:40],
-)  # fmt: skip
+)
 def test_what_is_sent_arrives_as_it_was(message):
     assert same(there_and_back(message), message)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_numbers_of_every_allowed_type_arrive(dtype, rng=np.random.default_rng(1)):
+def test_numbers_of_every_allowed_type_arrive(dtype):
+    rng = np.random.default_rng(1)
     array = rng.integers(0, 2, (3, 4)).astype(dtype)
     assert same(there_and_back(array), array)
 
@@ -126,11 +161,21 @@ def test_larger_types_and_other_orders_are_sent_as_numbers_that_fit():
 @pytest.mark.parametrize(
     "message",
     [
-        object(), print, {1, 2}, b"bytes", 1j, np.array([None]), np.zeros(2, "M8[s]"), np.array("text"),
-        np.zeros(2, complex), np.zeros(2, [("a", "f8")]), type("L", (list,), {})(), ValueError("x"),
+        object(),
+        print,
+        {1, 2},
+        b"bytes",
+        1j,
+        np.array([None]),
+        np.zeros(2, "M8[s]"),
+        np.array("text"),
+        np.zeros(2, complex),
+        np.zeros(2, [("a", "f8")]),
+        type("L", (list,), {})(),
+        ValueError("x"),
     ],
     ids=lambda m: type(m).__name__,
-)  # fmt: skip
+)
 def test_other_things_are_not_sent(message):
     with pytest.raises(BadFrame):
         encode([message])
@@ -151,22 +196,50 @@ def test_objects_of_the_attempt_stay_behind():
 @pytest.mark.parametrize(
     ("header", "body"),
     [
-        ("", b""), ("{", b""), ("{}", b""), ('{"a":1,"t":2}', b""), ('{"x":1}', b""), ("[" * 30 + "]" * 30, b""),
-        ("[" * 100_000, b""), ("1" * 10_000, b""), ("\udce4", b""), ("null", b"x"),
-        ('{"t":1}', b""), ('{"t":null}', b""), ('{"d":1}', b""), ('{"d":[[1]]}', b""), ('{"d":[[[],1]]}', b""),
-        ('{"d":[[1.5,1]]}', b""), ('{"d":[[{"t":[]},1]]}', b""), ('{"s":[1,2]}', b""), ('{"s":5}', b""),
-        ('{"a":[]}', b""), ('{"a":["<f8",[1],false]}', b"1234567"), ('{"a":["<f8",[2],false]}', b"12345678"),
-        ('{"a":["<f8",[-1],false]}', b""), ('{"a":["<f8",[1.0],false]}', b"12345678"),
-        ('{"a":["<f8",[true],false]}', b"12345678"), ('{"a":["<f8","1",false]}', b""),
-        ('{"a":["<f8",[1,1,1,1,1,1,1,1,1],false]}', b"12345678"), ('{"a":["|O",[1],false]}', b"12345678"),
-        ('{"a":["<M8[s]",[1],false]}', b"12345678"), ('{"a":["<U2",[1],false]}', b"12345678"),
-        ('{"a":[["<f8"],[1],false]}', b"12345678"), ('{"a":["f8,O",[1],false]}', b"12345678"),
+        ("", b""),
+        ("{", b""),
+        ("{}", b""),
+        ('{"a":1,"t":2}', b""),
+        ('{"x":1}', b""),
+        ("[" * 30 + "]" * 30, b""),
+        ("[" * 100_000, b""),
+        ("1" * 10_000, b""),
+        ("\udce4", b""),
+        ("null", b"x"),
+        ('{"t":1}', b""),
+        ('{"t":null}', b""),
+        ('{"d":1}', b""),
+        ('{"d":[[1]]}', b""),
+        ('{"d":[[[],1]]}', b""),
+        ('{"d":[[1.5,1]]}', b""),
+        ('{"d":[[{"t":[]},1]]}', b""),
+        ('{"s":[1,2]}', b""),
+        ('{"s":5}', b""),
+        ('{"a":[]}', b""),
+        ('{"a":["<f8",[1],false]}', b"1234567"),
+        ('{"a":["<f8",[2],false]}', b"12345678"),
+        ('{"a":["<f8",[-1],false]}', b""),
+        ('{"a":["<f8",[1.0],false]}', b"12345678"),
+        ('{"a":["<f8",[true],false]}', b"12345678"),
+        ('{"a":["<f8","1",false]}', b""),
+        ('{"a":["<f8",[1,1,1,1,1,1,1,1,1],false]}', b"12345678"),
+        ('{"a":["|O",[1],false]}', b"12345678"),
+        ('{"a":["<M8[s]",[1],false]}', b"12345678"),
+        ('{"a":["<U2",[1],false]}', b"12345678"),
+        ('{"a":[["<f8"],[1],false]}', b"12345678"),
+        ('{"a":["f8,O",[1],false]}', b"12345678"),
         ('{"a":["<f8",[0,1099511627775,1099511627775,1099511627775],false]}', b""),
-        ('{"a":["<f8",[1099511627776],false]}', b""), ('{"o":["Record"]}', b""), ('{"o":["Record",[1,2]]}', b""),
-        ('{"o":["Call",[{"t":[]},"",true]]}', b""), ('{"o":["object",[]]}', b""), ('{"o":[["Record"],[]]}', b""),
-        ('{"o":["__class__",[]]}', b""), ('{"o":5}', b""), ('{"e":0,"e":1,"t":[]}', b""),
+        ('{"a":["<f8",[1099511627776],false]}', b""),
+        ('{"o":["Record"]}', b""),
+        ('{"o":["Record",[1,2]]}', b""),
+        ('{"o":["Call",[{"t":[]},"",true]]}', b""),
+        ('{"o":["object",[]]}', b""),
+        ('{"o":[["Record"],[]]}', b""),
+        ('{"o":["__class__",[]]}', b""),
+        ('{"o":5}', b""),
+        ('{"e":0,"e":1,"t":[]}', b""),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_frame_is_refused_and_nothing_else_happens(header, body):
     with pytest.raises(BadFrame):
         decode(header.encode(errors="surrogateescape"), body, OUTCOMES, Limits())
@@ -186,7 +259,8 @@ def test_the_prefix_is_checked_before_anything_is_set_aside():
             lengths(prefix, limits)
 
 
-def test_no_mutilated_frame_does_anything_but_be_refused(rng=random.Random(5)):
+def test_no_mutilated_frame_does_anything_but_be_refused():
+    rng = random.Random(5)
     frame = encode(
         Outcome(
             [Record("dW", np.ones((2, 3))), Record("db", Odd("None", "None"), True)],
@@ -247,7 +321,13 @@ def test_statements_are_taken_in_order_and_only_those_that_are_needed():
         (["class A:\n    v = K", "K = 0", "K = 5\nclass A:\n    v = K", "def f(): return A.v"], 5),
         (["d = {}", "d['a'] = 7", "def f(): return d['a']"], 7),
         (["class A: pass", "A.g = lambda self: 8", "def f(): return A().g()"], 8),
-        (["try:\n    import nothing_of_the_kind\nexcept ImportError:\n    x = 9", "def f(): return x"], 9),
+        (
+            [
+                "try:\n    import nothing_of_the_kind\nexcept ImportError:\n    x = 9",
+                "def f(): return x",
+            ],
+            9,
+        ),
         (["if True:\n    x = 10\nelse:\n    x = 0", "def f(): return x"], 10),
         (["@deco\ndef f(): return 1", "def deco(g): return lambda: 11"], None),
         (["def deco(g): return lambda: 11", "@deco\ndef f(): return 1"], 11),
@@ -260,12 +340,15 @@ def test_statements_are_taken_in_order_and_only_those_that_are_needed():
         (["x = 17", "def f():\n    global x\n    x = x + 0\n    return x"], 17),
         (["x = 1; y = 2; f = lambda: x + y + 15"], 18),
         (["from __future__ import annotations", "def f(a: Nothing = 19) -> None: return a"], 19),
-        (["%matplotlib inline\nx = 20\n!ls\nx?\n?x\nv = !ls\nw = %time 1", "def f(): return x"], 20),
+        (
+            ["%matplotlib inline\nx = 20\n!ls\nx?\n?x\nv = !ls\nw = %time 1", "def f(): return x"],
+            20,
+        ),
         (["%%time\nx = 21", "def f(): return x"], 21),
         (["  x = 22\n  y = 1", "def f(): return x"], 22),
         (["x = 23", "for x in range(3): pass", "while False: x = 2", "def f(): return x"], 23),
     ],
-)  # fmt: skip
+)
 def test_what_an_answer_depends_on_is_found(sources, result):
     space = values(*sources)
     assert (space["f"]() if "f" in space else None) == result
@@ -283,7 +366,8 @@ def test_cells_that_cannot_be_read_are_told_by_number():
         "x = 1", "def g(:", "a\0b", "(" * 10_000, "def f(): return x"
     )
     assert sorted(broken) == [2, 3, 4]
-    assert "line 1" in broken[2] and "null" in broken[3]
+    assert "line 1" in broken[2]
+    assert "null" in broken[3]
     assert answers["f"].problem == ""
     assert "too long" in read("x" * (LONGEST_CELL + 1))[1][1]
 
@@ -389,12 +473,15 @@ def test_the_facade_offers_what_it_is_told_and_names_the_rest():
             "class": says(lambda: exec("class A(anything): pass")),
             "ops": callable(ops.sin), "viz": says(lambda: viz.draw_matrices(1)),
             "figure": says(lambda: plt.subplots()[1].plot([1])),
-            "files": [n for n, m in sys.modules.items() if n.startswith("course_lib") and getattr(m, "__file__", 0)],
+            "files": [n for n, m in sys.modules.items()
+                      if n.startswith("course_lib") and getattr(m, "__file__", 0)],
         }))
         """,
         offers=offered(),
-    )  # fmt: skip
-    assert said["layer"] == "Linear" and said["yours"] and said["ops"]
+    )
+    assert said["layer"] == "Linear"
+    assert said["yours"]
+    assert said["ops"]
     for name in ("anything", "hvp", "functional", "hidden", "class"):
         assert "write this one yourself" in said[name], said[name]
     assert said["files"] == []
@@ -422,8 +509,9 @@ def test_functions_that_are_offered_alone_have_nothing_beside_them():
         x = np.array([1.0, 2.0])
         names = [o.__qualname__ for o in gc.get_objects() if type(o) is types.FunctionType
                  and str(o.__module__).startswith("course_lib.gradcheck")]
+        value = numerical_gradient(lambda x: np.sum(x**2), x).round(6).tolist()
         print(json.dumps({"names": names, "globals": sorted(numerical_gradient.__globals__),
-                          "value": numerical_gradient(lambda x: np.sum(x**2), x).round(6).tolist()}))
+                          "value": value}))
         """,
         offers={"gradcheck": ["numerical_gradient"]},
         withheld=(),
@@ -458,18 +546,21 @@ def test_the_layers_refuse_what_they_must_and_allow_computing(tmp_path):
         thread.start(); thread.join()
         said = {
             "active": made.active, "missing": made.missing,
-            "write": says(lambda: open(f"{folder}/x", "w")), "read": says(lambda: open("/etc/passwd").read()),
+            "write": says(lambda: open(f"{folder}/x", "w")),
+            "read": says(lambda: open("/etc/passwd").read()),
             "list": says(lambda: os.listdir(folder)), "make": says(lambda: os.mkdir(f"{folder}/y")),
             "remove": says(lambda: os.rmdir(f"{folder}/there")), "fork": says(os.fork),
             "exec": says(lambda: os.execv("/bin/true", ["true"])), "socket": says(socket.socket),
             "kill": says(lambda: os.kill(os.getppid(), 0)), "memory": says(lambda: np.ones(10**9)),
-            "memfd": says(lambda: os.memfd_create("x")), "product": says(lambda: np.ones((9, 9)) @ np.ones((9, 9))),
-            "library": says(lambda: __import__("html.parser")), "proc": says(lambda: open("/proc/self/maps").read()),
+            "memfd": says(lambda: os.memfd_create("x")),
+            "product": says(lambda: np.ones((9, 9)) @ np.ones((9, 9))),
+            "library": says(lambda: __import__("html.parser")),
+            "proc": says(lambda: open("/proc/self/maps").read()),
         }
         os.write(out, json.dumps(said).encode())
         """,
         str(tmp_path),
-    )  # fmt: skip
+    )
     assert said.pop("active") == ["resource limits", "no new privileges", "Landlock", "seccomp"]
     assert said.pop("missing") == []
     assert {n for n, word in said.items() if word == "done"} == {"product", "library"}
@@ -482,14 +573,18 @@ def test_a_layer_that_is_missing_is_named_and_refused(monkeypatch):
     from course_lib.sandbox import forked, link
 
     settings = {"offers": {}, "withheld": [], "alone": True}
-    broken = "import sys; sys.modules['pyseccomp'] = None; from course_lib.sandbox import zygote; zygote.main()"
+    broken = (
+        "import sys; sys.modules['pyseccomp'] = None\n"
+        "from course_lib.sandbox import zygote; zygote.main()"
+    )
     monkeypatch.setattr(
         forked, "command_for", lambda module, *rest: [sys.executable, "-c", broken, *rest]
     )
     with pytest.raises(link.NoSandbox, match="seccomp"):
         forked.Zygote(settings, unsafe=False, bubblewrap=False)
     made = forked.Zygote(settings, unsafe=True, bubblewrap=False)
-    assert "Landlock" in made.active and "seccomp" not in made.active
+    assert "Landlock" in made.active
+    assert "seccomp" not in made.active
     assert "pyseccomp" in made.missing[0]
     made.close()
 

@@ -62,9 +62,12 @@ class Assignment:
             return None
         return read_time(self.due) + datetime.timedelta(minutes=self.grace)
 
-    def seed_for(self, student):
-        """The seed of the cases that are held back, a different one for every student."""
-        text = f"{self.secret}\n{self.name}\n{student}".encode()
+    def seed_for(self, student, again=0):
+        """The seed of the cases that are held back, a different one for every student.
+
+        again: for another seed of the same student's.
+        """
+        text = f"{self.secret}\n{self.name}\n{student}\n{again}".encode(errors="surrogatepass")
         return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
 
     def late_fraction(self, when):

@@ -135,20 +135,21 @@ class Grader:
         try:
             for item in items:
                 if item.kind == "code":
-                    yield self._judge_code(item, notebook, self.assignment.seed_for(student))
+                    seeds = [self.assignment.seed_for(student, again) for again in (0, 1)]
+                    yield self._judge_code(item, notebook, seeds)
                 else:
                     yield _judge_question(item, read.answers)
         finally:
             notebook.close()
 
-    def _judge_code(self, exercise, notebook, seed):
+    def _judge_code(self, exercise, notebook, seeds):
         try:
             try:
-                return self._judge_found(exercise, notebook, seed)
+                return self._judge_found(exercise, notebook, seeds)
             except Broken:  # that is never the student's fault
                 notebook.forget(exercise)
                 self.start_anew(exercise)
-                return self._judge_found(exercise, notebook, seed)
+                return self._judge_found(exercise, notebook, seeds)
         except (Broken, NoSandbox):
             raise
         except Exception as error:  # noqa: BLE001 - it costs this exercise, and no other
@@ -158,7 +159,7 @@ class Grader:
             )
             return _judgement(exercise, "error", words, finding="unjudged")
 
-    def _judge_found(self, exercise, notebook, seed):
+    def _judge_found(self, exercise, notebook, seeds):
         found = notebook.answer(exercise)
         about = {"remark": found["remark"], "answer": notebook.source(found)}
         if found["problem"]:
@@ -171,7 +172,11 @@ class Grader:
             )
         if found["fingerprint"] == self._starter(exercise):
             return _judgement(exercise, "not attempted", AS_HANDED_OUT, **about)
-        held_back = self._on_held_back_cases(exercise, notebook, seed)
+        used = notebook.is_used(exercise)  # it may be spoilt by another answer
+        held_back = _verdict_on(exercise, notebook, seeds[0])
+        if used and _was_too_slow(held_back):
+            notebook.drop(exercise, held_back=True)
+            held_back = _verdict_on(exercise, notebook, seeds[0])
         if held_back.passed:
             return _from_verdict(exercise, held_back, **about)
         if _was_too_slow(held_back):
@@ -182,21 +187,14 @@ class Grader:
             return _judgement(exercise, "not attempted", AS_HANDED_OUT, **about)
         if not verdict.passed:
             return _from_verdict(exercise, verdict, **about)
-        if notebook.is_used(exercise):  # was it spoilt by another answer?
-            notebook.drop(exercise, held_back=True)
-            held_back = _verdict_on(exercise, notebook, seed)
-            if held_back.passed:
-                return _from_verdict(exercise, held_back, **about)
+        # Nobody shall lose points by an unlucky draw, nor by what another answer left.
+        notebook.drop(exercise, held_back=True)
+        held_back = _verdict_on(exercise, notebook, seeds[1])
+        if held_back.passed:
+            return _from_verdict(exercise, held_back, **about)
         words = HELD_BACK.format(name=exercise.name)
         about["misconception"] = "held-back cases"  # the report counts it like one
         return _judgement(exercise, "failed", words, "held back", **about)
-
-    def _on_held_back_cases(self, exercise, notebook, seed):
-        verdict = _verdict_on(exercise, notebook, seed)
-        if _was_too_slow(verdict) and notebook.is_used(exercise):  # by what another one left?
-            notebook.drop(exercise, held_back=True)
-            verdict = _verdict_on(exercise, notebook, seed)
-        return verdict
 
     def _starter(self, exercise):
         if exercise.name not in self._starters:
@@ -303,7 +301,7 @@ class _Notebook:
         self._grader, self._read = grader, read
         self._wanted = {e.name: e.is_class for e in codes}
         self._seconds = sum(e.seconds for e in codes) * 3 + LOOKING_ON * len(codes) + READING
-        self._processes, self._answers, self._users = {}, None, {}
+        self._processes, self._answers, self._used = {}, None, set()
         self._cells = read.cells
 
     def answer(self, exercise):
@@ -323,12 +321,11 @@ class _Notebook:
         key = _kind_of(exercise), held_back
         if key not in self._processes:
             self._processes[key] = self._made(self._grader._sandbox_for(exercise))
-        self._users.setdefault(key, set()).add(exercise.name)
         return self._processes[key]
 
     def is_used(self, exercise):
-        """Whether other answers, too, have run where this one's held-back cases did."""
-        return len(self._users.get((_kind_of(exercise), True), ())) > 1
+        """Whether answers have run where this one's held-back cases will."""
+        return (_kind_of(exercise), True) in self._used
 
     def _made(self, where):
         try:
@@ -368,10 +365,14 @@ class _Notebook:
             parts = cells[:half], cells[half:]
             return [c for part in parts for c in self._readable(where, part, until)]
 
+    def note_use(self, exercise, held_back):
+        """Notes that an answer runs in a process."""
+        self._used.add((_kind_of(exercise), held_back))
+
     def drop(self, exercise, held_back):
         """Ends the process of an exercise, which is of no use any more."""
         key = _kind_of(exercise), held_back
-        self._users.pop(key, None)
+        self._used.discard(key)
         process = self._processes.pop(key, None)
         if process is not None:
             process.close()
@@ -415,6 +416,7 @@ class _There:
     def _run(self, probes, request, seconds, outcomes):
         try:
             process = self._notebook.process(self._exercise, self._held_back)
+            self._notebook.note_use(self._exercise, self._held_back)
             process.begin()
             process.ask(request, seconds)
             process.room = self._room
