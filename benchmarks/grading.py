@@ -80,7 +80,7 @@ def memory():
 
 
 class Processors:
-    """Adds up the seconds of processor time of all processes below, looking every 0.1 s."""
+    """Adds up the seconds of processor time of all processes below, looking every 0.3 s."""
 
     def __init__(self):
         self._used, self._over = {}, threading.Event()
@@ -96,7 +96,7 @@ class Processors:
                 self._used[process.pid] = used
 
     def _watch(self):
-        while not self._over.wait(0.1):
+        while not self._over.wait(0.3):
             self._look()
 
     def __enter__(self):

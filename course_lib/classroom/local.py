@@ -93,6 +93,7 @@ class Local:
 
         def work(worker):
             try:
+                worker = worker or _Worker(self._settings)  # side by side: starting takes a second
                 while not over.is_set():
                     with lock:
                         task = next(tasks, None)
@@ -106,9 +107,8 @@ class Local:
                     worker.close()
                 put(None)
 
-        missing = self._number - len(self._workers)
-        self._workers += [_Worker(self._settings) for _ in range(missing)]
-        threads = [threading.Thread(target=work, args=(w,), daemon=True) for w in self._workers]
+        workers = self._workers + [None] * (self._number - len(self._workers))
+        threads = [threading.Thread(target=work, args=(w,), daemon=True) for w in workers]
         self._workers = []
         for thread in threads:
             thread.start()
