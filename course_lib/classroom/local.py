@@ -15,7 +15,7 @@ TRIES = 2  # with a worker that dies, before the notebook is given up
 
 
 class _Worker:
-    """A process that judges. Raises CourseError where it or the sandbox does not start."""
+    """A process that judges. Raises EOFError where it dies, CourseError where it is refused."""
 
     def __init__(self, settings):
         self._process = subprocess.Popen(
@@ -30,7 +30,7 @@ class _Worker:
             said = self._receive()
         except (EOFError, OSError):
             self.close()
-            raise CourseError("a process that judges ended before it began; see above") from None
+            raise EOFError from None
         if "refused" in said:
             self.close()
             raise CourseError(refused(said["refused"]))
@@ -71,12 +71,20 @@ def refused(words):
     )
 
 
+def _new_worker(settings):
+    """A worker, started once more where it dies at once. Raises CourseError."""
+    for _ in range(TRIES):
+        with contextlib.suppress(EOFError):
+            return _Worker(settings)
+    raise CourseError("the processes that judge end before they begin; the lines above may say why")
+
+
 class Local:
     """Judges on this machine, with several processes. active, missing: layers of the sandbox."""
 
     def __init__(self, settings, workers):
         self._settings, self._number = settings, workers
-        first = _Worker(settings)
+        first = _new_worker(settings)
         self._workers = [first]
         self.active, self.missing = first.active, first.missing
 
@@ -93,7 +101,8 @@ class Local:
 
         def work(worker):
             try:
-                worker = worker or _Worker(self._settings)  # side by side: starting takes a second
+                # Here, and so side by side: to start takes a second.
+                worker = worker or _new_worker(self._settings)
                 while not over.is_set():
                     with lock:
                         task = next(tasks, None)
@@ -137,7 +146,7 @@ class Local:
                 return worker
             except EOFError:
                 worker.close()
-                worker = _Worker(self._settings)
+                worker = _new_worker(self._settings)
                 if not left:
                     put((task, {"gave up": True}))
         return worker
