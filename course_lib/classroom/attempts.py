@@ -1,5 +1,6 @@
 """The processes in which one notebook's code runs, and an attempt in them as the judge sees it."""
 
+import hashlib
 import inspect
 import time
 
@@ -43,7 +44,8 @@ class Notebook:
         self._cells, self._sandbox_for, self._requests = cells, sandbox_for, requests
         self._wanted = {e.name: e.is_class for e in codes}
         self._seconds = sum(e.seconds for e in codes) * 3 + LOOKING_ON * len(codes) + READING
-        self._processes, self._answers, self._used = {}, None, set()
+        self._processes, self._used = {}, set()
+        self._answers = self._needs = None
 
     def answer(self, exercise):
         """What the notebook holds for an exercise, as the fields of an `extract.Answer`."""
@@ -67,8 +69,21 @@ class Notebook:
         """A process that has the notebook's cells, for the cases that are held back or others."""
         key = kind_of(exercise), held_back
         if key not in self._processes:
-            self._processes[key] = self._made(self._sandbox_for(exercise))
+            where = self._sandbox_for(exercise)
+            if held_back:
+                self._processes[key] = self._made(where)
+            else:  # for this exercise alone
+                self._processes[key] = self._started(where, self._cells_for(exercise), READING)
         return self._processes[key]
+
+    def _cells_for(self, exercise):
+        needs = self._needs[exercise.name]
+        return [c for c in self._cells if c["number"] in needs]
+
+    def code_for(self, exercise):
+        """A fingerprint of the cells on which an answer depends, and of their places."""
+        text = repr([(c["number"], c["source"]) for c in self._cells_for(exercise)])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
     def is_used(self, exercise):
         """Whether answers have run where this one's held-back cases will."""
@@ -88,13 +103,13 @@ class Notebook:
             process.begin()
             process.room = READ_ROOM
             process.ask({"cells": cells, "wanted": self._wanted}, seconds)
-            answers = process.reply(seconds)["answers"]
+            said = process.reply(seconds)
         except BaseException:
             process.close()
             raise
         process.pause()
         if self._answers is None:  # no code of the student's has run in it yet
-            self._answers = answers
+            self._answers, self._needs = said["answers"], said["needs"]
         return process
 
     def _readable(self, where, cells, until):

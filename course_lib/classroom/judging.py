@@ -2,6 +2,7 @@
 
 import ast
 import json
+from dataclasses import replace
 
 import course_lib
 from course_lib import exercises
@@ -18,6 +19,8 @@ from course_lib.sandbox.link import Broken, NoSandbox, sandbox
 ALWAYS = ("gradcheck", "datasets")  # of the engine: helpers that are no answer to anything
 NEVER = ("load_mnist",)  # its file cannot be read from inside
 LONGEST_ANSWER = 20_000  # characters of an answer that are kept
+BY_CHANCE = ("timeout", "ended")  # findings that another time may not have
+MOST_SAID = 5_000  # verdicts that are remembered
 LONGEST_MESSAGE = 3_000
 AS_HANDED_OUT = "Not attempted: the answer raises NotImplementedError, as the starter does."
 HELD_BACK = (
@@ -75,7 +78,7 @@ class Grader:
         self.assignment = assignment
         self._how = {"unsafe": unsafe, "bubblewrap": bubblewrap}
         self._imports = imports or all_imports(assignment, course or Course.find())
-        self._sandboxes, self._starters, self._requests = {}, {}, {}
+        self._sandboxes, self._starters, self._requests, self._said = {}, {}, {}, {}
         self.active, self.missing = [], []
         self.items = assignment.items()
         if codes := [item for item in self.items if item.kind == "code"]:
@@ -167,8 +170,7 @@ class Grader:
             return _from_verdict(exercise, held_back, **about)
         if _was_too_slow(held_back):
             return _judgement(exercise, "error", _too_slow(exercise), "timeout", **about)
-        verdict = _verdict_on(exercise, notebook)
-        notebook.drop(exercise, held_back=False)
+        verdict = self._in_words(exercise, notebook)
         if verdict.status == "not attempted":
             return _judgement(exercise, "not attempted", AS_HANDED_OUT, **about)
         if not verdict.passed:
@@ -181,6 +183,19 @@ class Grader:
         words = HELD_BACK.format(name=exercise.name)
         about["misconception"] = "held-back cases"  # the report counts it like one
         return _judgement(exercise, "failed", words, "held back", **about)
+
+    def _in_words(self, exercise, notebook):
+        """The verdict on the cases that every learner has; the same code gets the same words."""
+        key = exercise.name, notebook.code_for(exercise)
+        if key in self._said:
+            return self._said[key]
+        verdict = replace(_verdict_on(exercise, notebook), example=None, printed="")
+        notebook.drop(exercise, held_back=False)
+        if verdict.finding is None or verdict.finding.kind not in BY_CHANCE:
+            if len(self._said) >= MOST_SAID:
+                self._said.clear()
+            self._said[key] = verdict
+        return verdict
 
     def _starter(self, exercise):
         if exercise.name not in self._starters:
@@ -218,6 +233,8 @@ def _too_slow(exercise):
 def clean(text, most=LONGEST_MESSAGE):
     """A text as it may go into tables and pages: of bounded length, without control characters."""
     text = text[:most].encode("utf-8", "replace").decode()
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 
 

@@ -141,6 +141,8 @@ def _bound(node):
     """
     if isinstance(node, _DEFINES):
         return {node.name}
+    if _is_of_the_future(node):
+        return {"*"}  # it changes all that comes after
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return {(a.asname or a.name).split(".")[0] for a in node.names}
     if isinstance(node, ast.Assign):
@@ -265,7 +267,7 @@ def _defines(node, name):
 def needed(statements, names):
     """The statements that the names depend on, directly or through others, in their order.
 
-    Imports of everything (`from numpy import *`) are always among them.
+    Imports of everything (`from numpy import *`, `from __future__`) are always among them.
     """
     waiting, known, taken = [*names, "*"], {*names, "*"}, set()
     binding = {}

@@ -22,6 +22,7 @@ _PREFIX = struct.Struct(">4sIQ")
 PREFIX_BYTES = _PREFIX.size
 DTYPES = ("|b1", "|i1", "|u1", *(f"<{k}{n}" for k in "iu" for n in (2, 4, 8)), "<f2", "<f4", "<f8")
 MOST_AXES = 8
+_PLAIN = frozenset((type(None), bool, int, float, str))
 PROBES = (Call, Graph, Script, Seed, Stock, Walk, Contract)
 OUTCOMES = (Odd, Outcome, Problem, Record)
 
@@ -53,62 +54,68 @@ def _names_of(kind):
 
 def _packed(value, arrays, classes, depth=0):
     """A value as JSON knows it; arrays are put aside and numbered."""
-    if value is None or type(value) in (bool, int, float, str):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
     if depth > TRUSTED.depth:
         raise BadFrame("nested too deeply")
 
-    def inner(v):
-        return _packed(v, arrays, classes, depth + 1)
+    def all_of(values):
+        return [v if type(v) in _PLAIN else _packed(v, arrays, classes, depth + 1) for v in values]
 
-    if type(value) is list:
-        return [inner(v) for v in value]
-    if type(value) is tuple:
-        return {"t": [inner(v) for v in value]}
-    if type(value) is dict:
-        return {"d": [[inner(k), inner(v)] for k, v in value.items()]}
-    if type(value) is slice:
-        return {"s": [inner(v) for v in (value.start, value.stop, value.step)]}
+    if kind is np.ndarray or isinstance(value, (np.ndarray, np.generic)):
+        return _packed_array(value, arrays)
+    if kind is list:
+        return all_of(value)
+    if kind is tuple:
+        return {"t": all_of(value)}
+    if kind is dict:
+        return {"d": [all_of(pair) for pair in value.items()]}
+    if kind is slice:
+        return {"s": all_of((value.start, value.stop, value.step))}
     if value is Ellipsis:
         return {"e": 0}
-    if isinstance(value, (np.ndarray, np.generic)):
-        array = np.ascontiguousarray(value)  # of at least one axis
+    if kind in classes:
+        return {"o": [kind.__name__, all_of([getattr(value, n) for n in _names_of(kind)])]}
+    raise BadFrame(f"a value of type {kind.__name__}")
+
+
+def _packed_array(value, arrays):
+    array = np.ascontiguousarray(value)  # of at least one axis
+    if array.dtype.str not in DTYPES:
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:
             array = array.astype("<f8")
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)
         if array.dtype.str not in DTYPES:
             raise BadFrame(f"an array of dtype {array.dtype}")
-        arrays.append(array)
-        return {"a": [array.dtype.str, list(value.shape), isinstance(value, np.generic)]}
-    if type(value) in classes:
-        names = _names_of(type(value))
-        return {"o": [type(value).__name__, [inner(getattr(value, n)) for n in names]]}
-    raise BadFrame(f"a value of type {type(value).__name__}")
+    arrays.append(array)
+    return {"a": [array.dtype.str, list(value.shape), isinstance(value, np.generic)]}
 
 
 class _Unpacker:
     def __init__(self, body, classes, depth):
         self.body, self.place, self.depth = memoryview(body), 0, depth
         self.classes = {c.__name__: c for c in classes}
-
-    def value(self, packed, depth=0):
-        if packed is None or type(packed) in (bool, int, float, str):
-            return packed
-        if depth > self.depth:
-            raise BadFrame("nested too deeply")
-        if type(packed) is list:
-            return [self.value(v, depth + 1) for v in packed]
-        if type(packed) is not dict or len(packed) != 1:
-            raise BadFrame("an unknown kind of value")
-        ((tag, content),) = packed.items()
-        make = {
+        self.kinds = {
             "t": self._tuple,
             "d": self._dict,
             "s": self._slice,
             "e": lambda content, depth: ...,
             "a": self._array,
             "o": self._object,
-        }.get(tag)
+        }
+
+    def value(self, packed, depth=0):
+        if type(packed) in _PLAIN:
+            return packed
+        if depth > self.depth:
+            raise BadFrame("nested too deeply")
+        if type(packed) is list:
+            return self._members(packed, depth + 1)
+        if type(packed) is not dict or len(packed) != 1:
+            raise BadFrame("an unknown kind of value")
+        ((tag, content),) = packed.items()
+        make = self.kinds.get(tag)
         if make is None:
             raise BadFrame("an unknown kind of value")
         return make(content, depth + 1)
@@ -116,7 +123,7 @@ class _Unpacker:
     def _members(self, content, depth, count=None):
         if type(content) is not list or count not in (None, len(content)):
             raise BadFrame("a list of another length was wanted")
-        return [self.value(v, depth) for v in content]
+        return [v if type(v) in _PLAIN else self.value(v, depth) for v in content]
 
     def _tuple(self, content, depth):
         return tuple(self._members(content, depth))
@@ -156,8 +163,7 @@ class _Unpacker:
         kind = self.classes.get(content[0])
         if kind is None:
             raise BadFrame("an object of unknown type")
-        names = _names_of(kind)
-        return kind(**dict(zip(names, self._members(content[1], depth, len(names)), strict=True)))
+        return kind(*self._members(content[1], depth, len(_names_of(kind))))
 
 
 def encode(message, classes=PROBES + OUTCOMES):

@@ -88,7 +88,11 @@ class Serving:
         for cell in cells:
             lines = cell["source"].splitlines(keepends=True)
             linecache.cache[file_of(cell["number"])] = (0, None, lines, file_of(cell["number"]))
-        self._write(encode({"answers": {e: asdict(a) for e, a in answers.items()}}))
+        needs = {
+            e: list({s.cell for s in needed(self._statements, [name])})
+            for e, name in self._names.items()
+        }
+        self._write(encode({"answers": {e: asdict(a) for e, a in answers.items()}, "needs": needs}))
 
     def _attempt(self, exercise):
         """(the function or class, what to say of it); (None, why not) where there is none."""
