@@ -91,9 +91,9 @@ class Cluster:
             batch = batches.pop(future)
             try:
                 results = future.result()
-            except CancelledError as error:
+            except CancelledError:  # distributed itself logs why
                 raise CourseError(
-                    f"the Dask cluster is gone ({error}); the same command goes on from here"
+                    "the Dask cluster is gone; the same command goes on from here"
                 ) from None
             except Exception:  # noqa: BLE001 - workers died on it, again and again
                 if len(batch) > 1:  # which of them was it?

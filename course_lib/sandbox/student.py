@@ -82,29 +82,28 @@ class Serving:
 
     def _take_notebook(self, notebook):
         cells, wanted = notebook["cells"], notebook["wanted"]
-        self._statements, broken = read_cells(cells)
-        answers = find_answers(cells, self._statements, broken, wanted)
+        statements, broken = read_cells(cells)
+        answers = find_answers(cells, statements, broken, wanted)
         self._names = {exercise: answer.name for exercise, answer in answers.items()}
         for cell in cells:
             lines = cell["source"].splitlines(keepends=True)
             linecache.cache[file_of(cell["number"])] = (0, None, lines, file_of(cell["number"]))
-        needs = {
-            e: list({s.cell for s in needed(self._statements, [name])})
-            for e, name in self._names.items()
-        }
+        self._needed = {e: needed(statements, [name]) for e, name in self._names.items()}
+        needs = {e: list({s.cell for s in found}) for e, found in self._needed.items()}
         self._write(encode({"answers": {e: asdict(a) for e, a in answers.items()}, "needs": needs}))
 
     def _attempt(self, exercise):
         """(the function or class, what to say of it); (None, why not) where there is none."""
         if exercise not in self._loaded:
-            self._loaded[exercise] = self._load(self._names[exercise])
+            self._loaded[exercise] = self._load(exercise)
         return self._loaded[exercise]
 
-    def _load(self, name):
+    def _load(self, exercise):
+        name = self._names[exercise]
         space = {"__name__": "__main__", "__builtins__": builtins, "np": np}
         space |= {name: nothing for name in IN_EVERY_NOTEBOOK}
         failed = []
-        for statement in needed(self._statements, [name]):
+        for statement in self._needed[exercise]:
             try:
                 exec(statement.code, space)
             except BaseException as error:  # noqa: BLE001 - it may not be needed after all
