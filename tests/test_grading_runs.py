@@ -281,6 +281,15 @@ def test_overrides_last(again, tmp_path):
     assert rows(again.out)["wrong"]["double"] == "0"
 
 
+def test_names_in_tables_that_nobody_has_are_told(again, tmp_path):
+    decisions, times = tmp_path / "o.csv", tmp_path / "t.csv"
+    decisions.write_text("student,exercise,points,reason\nsomebody,double,1,typed wrong\n")
+    times.write_text("student,submitted\nnobody,2026-12-01\n")
+    said = again.grade("--overrides", str(decisions), "--times", str(times))
+    assert "o.csv names who handed in nothing: somebody" in said
+    assert "--times names who handed in nothing: nobody" in said
+
+
 def test_the_latest_or_the_best_notebook_counts(again):
     assert rows(again.out)["twice"]["double"] == "0"
     assert "second.ipynb counts" in rows(again.out)["twice"]["note"]
@@ -334,7 +343,10 @@ def test_a_part_that_did_not_come_to_its_end_is_judged_here(first, again):
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        ({"to": "a file"}, 1, "a file"),
+        ({"to": "a file"}, 2, "--to is a file, which is a file"),
+        ({"to": "submitted/out"}, 2, "within submitted"),
+        ({"folder": "empty"}, 2, "empty holds nothing that was handed in"),
+        ({"--assignment": "hw2.json"}, 2, "out holds the results of hw1"),
         ({"to": "a file/below"}, 1, "a file"),
         ({"to": "no database"}, 1, "no gradebook, or a damaged one"),
         ({"to": "bad part"}, 1, "no gradebook, or a damaged one"),
@@ -360,6 +372,8 @@ def test_a_part_that_did_not_come_to_its_end_is_judged_here(first, again):
 def test_mistakes_are_told_in_a_line_and_lose_nothing(again, monkeypatch, change, code, words):
     monkeypatch.chdir(again.folder)
     Path("a file").write_text("here")
+    Path("empty").mkdir()
+    Path("hw2.json").write_text(Path("hw1.json").read_text().replace('"hw1"', '"hw2"'))
     Path("damaged.json").write_text('{"format": 1, "name"')
     for folder, name in (("no database", "gradebook"), ("bad part", "gradebook-1-of-2")):
         Path(folder).mkdir()

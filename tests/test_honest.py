@@ -509,6 +509,30 @@ def test_a_function_renamed_in_its_own_cell_counts_and_is_remarked(grader_of):
     assert "my_db" in found.remark
 
 
+def test_a_renamed_function_may_have_a_helper_in_its_cell(grader_of):
+    cell = "def total(a):\n    return a.sum(0)\n\ndef my_db(dY):\n    return total(dY)"
+    found = judged(grader_of("02"), ["x = 1", cell], "bias_gradient", answer=2)
+    assert found.passed
+    assert "my_db" in found.remark
+
+
+@pytest.mark.parametrize("name", ["bias_gradient", "sgd_step", "Linear"])
+def test_a_copy_of_the_starter_undoes_no_work(name, grader_of):
+    item = exercises.find(name)
+    found = judged(grader_of("02"), ["import numpy as np", item.source, item.starter], name)
+    assert found.passed, found.message
+
+
+def test_what_is_not_there_when_graded_is_said(grader_of):
+    cells = ["import torch", "def bias_gradient(dY):\n    return torch.tensor(dY).sum(0)"]
+    found = judged(grader_of("02"), cells, "bias_gradient")
+    assert "No module named 'torch'" in found.message
+    assert "NumPy and the standard library" in found.message
+    engine = "from course_lib.functional import linear_backward\n"
+    cells = [f"{engine}def bias_gradient(dY):\n    return linear_backward(dY)"]
+    assert "write this one yourself" in judged(grader_of("02"), cells, "bias_gradient").message
+
+
 def test_of_several_definitions_the_last_one_counts_and_all_are_named(grader_of):
     cells = ["def bias_gradient(dY):\n    return dY", "x = 1", SUM]
     found = judged(grader_of("02"), cells, "bias_gradient")

@@ -48,7 +48,8 @@ class Class:
         self.keys[path, ()] = key
         self.gradebook.begin(key, student, str(path), self.assignment)
         self.gradebook.describe(key, "" if problem else "00", problem, remarks)
-        for item in () if problem else self.assignment.items():
+        items = [i for i in self.assignment.items() if i.chapter == "00"]
+        for item in () if problem else items:
             right = item.name in passed
             self.gradebook.add(
                 key,
@@ -241,6 +242,7 @@ def test_decisions_change_points_penalty_and_final(gradebook, tmp_path):
         ("student,exercise,points\na,double,1\nb,double,many\n", "line 3: the points are 'many'"),
         ("student,exercise,points\na,double,-1\n", "line 2: the points are '-1'"),
         ("student,exercise,points\na,double,nan\n", "line 2: the points are 'nan'"),
+        ("student,exercise,points\na,double,2\n", "line 2: double has 1 points; 2 is more"),
     ],
 )
 def test_bad_decisions_name_their_line_and_nothing_is_taken(gradebook, tmp_path, text, words):
@@ -249,6 +251,26 @@ def test_bad_decisions_name_their_line_and_nothing_is_taken(gradebook, tmp_path,
     with pytest.raises(UsageError, match=words):
         take_overrides(gradebook, assignment(), table)
     assert gradebook.overrides() == {}
+
+
+def test_semicolons_do_as_well_as_commas(gradebook, tmp_path):
+    table = tmp_path / "o.csv"
+    table.write_text("student;exercise;points;reason\na;double;1;said it, aloud\n")
+    assert take_overrides(gradebook, assignment(), table) == {"a"}
+    assert gradebook.overrides() == {"a": {"double": (1.0, "said it, aloud")}}
+
+
+def test_what_somebody_may_have_forgotten_is_in_the_note(gradebook):
+    papers = Class(gradebook, replace(assignment(), chapters=("00", "02")))
+    papers.hand_in("a", {"double"})
+    assert "chapter 02 was not handed in" in papers.results()["a"].notes
+
+
+def test_a_decision_counts_where_nothing_could_be_read(gradebook):
+    papers = Class(gradebook, assignment())
+    papers.hand_in("a", (), problem="an empty file")
+    gradebook.override("a", "double", 1.0, "shown in class")
+    assert papers.results()["a"].score == 1
 
 
 def test_a_table_that_is_missing_or_no_text_is_told(tmp_path):

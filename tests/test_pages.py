@@ -465,10 +465,16 @@ def test_what_to_teach_again_follows_from_the_counts():
     words = read_report(map(one, range(10))).words
     words = words[: words.index("Listed is a mistake")]
     assert "6 of 10 Gradient of the weights weight_gradient: 10 tried it and 4 passed" in words
-    assert "5 of 10 One step of gradient descent sgd_step: not tried" in words
+    assert "5 of 10 One step of gradient descent sgd_step: left open" in words
     assert "3 of 10 Gradient of the bias bias_gradient: Your db is" in words
     assert "Linear" not in words
-    assert words.index("weight_gradient") < words.index("sgd_step") < words.index("bias_gradient")
+    assert words.index("weight_gradient") < words.index("bias_gradient") < words.index("sgd_step")
+
+
+def test_a_chapter_that_was_left_open_is_one_line():
+    words = read_report(student(f"s{i}", status="missing") for i in range(4)).words
+    assert words.count("left open,") == 1
+    assert f"and {len(ITEMS) - 1} more of chapter 02 by half of the class" in words
 
 
 @given(

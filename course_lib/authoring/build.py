@@ -1,6 +1,7 @@
 """From a chapter's source to its notebook: cells, ids and metadata, without running anything."""
 
 import difflib
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -38,9 +39,13 @@ def build(chapter, course=None):
     return _assemble(chapter, course or Course.find(), _student_cells)
 
 
-def solved(chapter, course=None):
-    """The same notebook with every exercise solved and every question answered, not executed."""
-    return _assemble(chapter, course or Course.find(), _solved_cells)
+def solved(chapter, course=None, variant=None):
+    """The same notebook with every exercise solved and every question answered, not executed.
+
+    variant: the seed of the questions' numbers, or None.
+    """
+    cells = functools.partial(_solved_cells, variant=variant)
+    return _assemble(chapter, course or Course.find(), cells)
 
 
 def _assemble(chapter, course, exercise_cells):
@@ -136,12 +141,14 @@ def _student_cells(item):
     ]
 
 
-def _solved_cells(item):
+def _solved_cells(item, variant=None):
     cells = _student_cells(item)
     if item.kind == "code":
         cells[0].source = item.source.rstrip("\n")
     else:
-        cells[0].source = f'ask("{item.name}", answer={item.solution!r})'
+        solution = item.varied(variant).solution
+        seed = "" if variant is None else f", variant={variant}"
+        cells[0].source = f'ask("{item.name}", answer={solution!r}{seed})'
     return cells
 
 

@@ -157,6 +157,7 @@ class Attempt:
         self._exercise, self._notebook, self._held_back = exercise, notebook, held_back
         self._left = LOOKING_ON
         self.signature = None
+        self.failed = []  # what could not be run of what the answer may depend on
 
     def run_all(self, probes, outcomes, room):
         self._room = room
@@ -208,6 +209,9 @@ class Attempt:
         if "missing" in said:
             raise NotThere(_not_made(self._exercise, str(said["missing"])[:300]))
         self.signature = _signature(said.get("signature"))
+        failed = said.get("failed")
+        if type(failed) is list and all(type(words) is str for words in failed):
+            self.failed = failed
 
 
 def _not_made(exercise, words):

@@ -119,6 +119,11 @@ class Gradebook:
         ).fetchone()
         return row and Submission(*row[:3], tuple(json.loads(row[3])), bool(row[4]))
 
+    def assignments(self):
+        """The names of the assignments of which it holds something."""
+        rows = self._connection.execute("SELECT DISTINCT assignment FROM submissions")
+        return {name for (name,) in rows}
+
     def begin(self, key, student, digest, assignment):
         """Notes that something is about to be judged."""
         self._connection.execute(

@@ -22,6 +22,11 @@ LONGEST_ANSWER = 20_000  # characters of an answer that are kept
 BY_CHANCE = ("timeout", "ended")  # findings that another time may not have
 MOST_SAID = 5_000  # verdicts that are remembered
 LONGEST_MESSAGE = 3_000
+ONLY_NUMPY = "Answers may use NumPy and the standard library."
+NO_ANSWER = (
+    "No answer came with the notebook. Run its last cell and save it before you hand it in, or use "
+    "`course submit`."
+)
 AS_HANDED_OUT = "Not attempted: the answer raises NotImplementedError, as the starter does."
 HELD_BACK = (
     "Your {name} is right in the cases that the notebook tries, but not in others of the same "
@@ -215,9 +220,13 @@ def _verdict_on(exercise, notebook, seed=None):
     """
     runner = Attempt(exercise, notebook, held_back=seed is not None)
     try:
-        if seed is None:
-            return judge_outcomes(exercise, runner)
-        return judge_outcomes(exercise, runner, seed=seed, diagnose=False)
+        if seed is not None:
+            return judge_outcomes(exercise, runner, seed=seed, diagnose=False)
+        verdict = judge_outcomes(exercise, runner)
+        if verdict.status == "error" and runner.failed:
+            words = f"{verdict.message} When this was graded, {runner.failed[0]}. {ONLY_NUMPY}"
+            return replace(verdict, message=words)
+        return verdict
     except NotThere as why:
         return why.verdict
 
@@ -269,7 +278,7 @@ def _from_verdict(item, verdict, **more):
 
 def _judge_question(item, answers):
     if item.name not in answers:
-        return _judgement(item, "not attempted", "No answer came with the notebook.")
+        return _judgement(item, "not attempted", NO_ANSWER)
     raw = answers[item.name]
     text = json.dumps(raw, ensure_ascii=False)[:LONGEST_ANSWER]
     try:

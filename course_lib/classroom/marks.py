@@ -30,7 +30,7 @@ def _result(gradebook, assignment, student, group, keys, options, overrides):
         when = times.get(student, found.when)
         if known.problem:
             notes.append(f"{name}: {known.problem}")
-        elif not known.chapter:
+        elif not known.chapter and not known.remarks:
             notes.append(f"{name}: it is not clear to which chapter this notebook belongs")
         notes += [f"{name}: {remark}" for remark in known.remarks]
         papers.append((known.chapter, when, name, gradebook.judgements(key)))
@@ -40,7 +40,9 @@ def _result(gradebook, assignment, student, group, keys, options, overrides):
         wanted = [i for i in items if i.chapter == chapter]
         mine = [p for p in papers if p[0] == chapter]
         if not mine:
-            judgements += [_missing(item) for item in wanted]
+            judgements += [_overridden(_missing(item), overrides) for item in wanted]
+            if all(chapter for chapter, *_ in papers):  # else it may be the one nobody can read
+                notes.append(f"chapter {chapter} was not handed in")
             continue
         _, when, name, judged = _chosen(mine, assignment, options.which)
         if len(mine) > 1:
@@ -48,18 +50,19 @@ def _result(gradebook, assignment, student, group, keys, options, overrides):
         these = [judged.get(item.name) or _missing(item) for item in wanted]
         these = [_overridden(j, overrides) for j in these]
         judgements += these
+        notes += _what_is_absent(chapter, these)
         fraction, days = assignment.late_fraction(when)
         if fraction or days:
             penalty += round(fraction * sum(j.points for j in these), 2)
             late.append(f"chapter {chapter}: day {days} after the due date, {fraction:.0%} off")
-    notes += [f"{j.exercise}: {j.remark}" for j in judgements if j.remark]
+    notes += [_about(j) for j in judgements if j.remark]
     notes += [
         f"{j.exercise}: points set by the instructor ({j.reason})" for j in judgements if j.reason
     ]
     score = sum(j.points for j in judgements)
     if "late_penalty" in overrides:
         penalty, reason = overrides["late_penalty"]
-        late = [f"set by the instructor ({reason})"]
+        late = [f"late penalty set by the instructor ({reason})"]
     final = max(score - penalty, 0)
     if "final" in overrides:
         final, reason = overrides["final"]
@@ -76,6 +79,20 @@ def _result(gradebook, assignment, student, group, keys, options, overrides):
         newest.isoformat(timespec="minutes") if newest else "",
         "; ".join(late),
     )
+
+
+def _what_is_absent(chapter, judgements):
+    """Notes on what somebody may have forgotten."""
+    if all(j.status in ("not attempted", "missing") for j in judgements):
+        yield f"chapter {chapter}: nothing in it was worked on"
+    elif all(j.status == "not attempted" for j in judgements if j.kind != "code"):
+        yield f"chapter {chapter}: no answer to a question came along (was the last cell run?)"
+
+
+def _about(judgement):
+    remark = judgement.remark
+    named = remark.startswith(judgement.exercise)
+    return remark if named else f"{judgement.exercise}: {remark}"
 
 
 def _chosen(papers, assignment, which):
@@ -101,14 +118,14 @@ def _overridden(judgement, overrides):
     if judgement.exercise not in overrides:
         return judgement
     points, reason = overrides[judgement.exercise]
-    return replace(judgement, points=points, reason=reason or "no reason given")
+    return replace(judgement, points=points, reason=reason)
 
 
 def take_overrides(gradebook, assignment, path, must=True):
     """Takes the decisions in a CSV file (student, exercise, points, reason) into the gradebook.
 
     exercise: an exercise's name, "late_penalty" or "final". Points left empty take a decision back.
-    Raises UsageError that names the line; then nothing is taken.
+    Returns the students it names. Raises UsageError that names the line; then nothing is taken.
     """
     rows = read_table(path, ("student", "exercise", "points"), must)
     names = {item.name: item.points for item in assignment.items()}
@@ -128,6 +145,12 @@ def take_overrides(gradebook, assignment, path, must=True):
             raise UsageError(
                 f"{path}, line {line}: the points are {text!r}; a number of 0 or more was wanted"
             ) from None
-        decisions.append((row["student"].strip(), exercise, points, row.get("reason") or ""))
+        if points is not None and points > names.get(exercise, points):
+            raise UsageError(
+                f"{path}, line {line}: {exercise} has {names[exercise]} points; {text} is more"
+            )
+        reason = row.get("reason", "").strip() or "no reason given"
+        decisions.append((row["student"].strip(), exercise, points, reason))
     for decision in decisions:
         gradebook.override(*decision)
+    return {student for student, *_ in decisions}

@@ -109,6 +109,9 @@ class Mend(NbGraderPreprocessor):
                 self.log.warning("There are several cells %s; the last keeps its name", name)
             cells.append(cell)
         nb.cells = cells[::-1]
+        nb.nbformat_minor = max(nb.nbformat_minor, 5)  # cells that are put back have ids
+        for cell in nb.cells:
+            cell.setdefault("id", v4.new_raw_cell().id)
         for name, (kind, metadata, source) in sorted(left.items()):
             if metadata["grade"] or metadata["task"]:
                 self.log.warning("The cell %s is missing; it was put back", name)

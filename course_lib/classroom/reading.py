@@ -59,7 +59,8 @@ class Read:
     cells: the code cells, {"number": its place among all cells from 1, "source", "exercise": a
     name or "", "role": "answer", "check" or ""}. answers: {question: raw answer}. chapter: "02",
     or "" where it cannot be told. remarks: sentences on what is odd and what was done about it.
-    problem: why nothing at all could be read, or "".
+    problem: why nothing at all could be read, or "". own: what the notebook says of itself
+    ("chapter", "assignment", "variant"), which may be anything.
     """
 
     cells: list = field(default_factory=list)
@@ -67,6 +68,7 @@ class Read:
     chapter: str = ""
     remarks: list = field(default_factory=list)
     problem: str = ""
+    own: dict = field(default_factory=dict)
 
 
 class _Broken(Exception):
@@ -110,7 +112,7 @@ def read(content, items, chapters, bundle_answers=None, hint=""):
         for c in cells
         if c.kind == "code"
     ]
-    return Read(code, answers, chapter, remarks, problem)
+    return Read(code, answers, chapter, remarks, problem, own)
 
 
 # bytes to JSON -----------------------------------------------------------------------------------

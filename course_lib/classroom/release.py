@@ -214,6 +214,10 @@ Then open `{first}`.
 - Answer the questions in their cards. Your answers are kept in the folder `work/` beside the
   notebooks, so leave that folder where it is.
 - Keep the names of the functions and classes: they say which exercise is meant. You may add cells.
+  If a function is defined twice, the last one counts.
+- Answers may use NumPy and Python's standard library. What an exercise asks for is to be written,
+  not called from `course_lib`. Of your cells, the grader runs imports, functions, classes and
+  assignments; what an answer needs from a loop outside of functions is not there.
 - `course check {first}` in a terminal shows how the whole notebook does. What
   you hand in is judged again, in cases other than those of the card.{variant}
 

@@ -31,8 +31,8 @@ HELP_RULE = (
 LESSON_RULE = (
     f"Listed is a mistake that {SHARED * 100:g} % of the students or more made; an exercise "
     f"without such a mistake that {SHARED * 100:g} % or more tried and fewer than half of those "
-    "passed; and an exercise that half of the students or more left open. Shown are the "
-    f"{LESSONS} that concern most students."
+    "passed; then, for each chapter, what half of the students or more left open. Shown are at "
+    f"most {LESSONS}."
 )
 
 # counting ----------------------------------------------------------------------------------------
@@ -323,10 +323,29 @@ def _lessons(statistics, mistakes):
     explained = {exercise.exercise for _, exercise, _ in found}
     for exercise in statistics.exercises:
         tried = sum(exercise.statuses.get(status, 0) for status in TRIED)
-        wrong, left = tried - _passed(exercise), students - tried
-        if students and 2 * left >= students:
-            found.append((left, exercise, "not tried, or nothing was handed in for it."))
+        wrong = tried - _passed(exercise)
         if exercise.exercise not in explained and 2 * wrong > tried >= SHARED * students:
             words = f"{tried:,} tried it and {_passed(exercise):,} passed; no mistake is common."
             found.append((wrong, exercise, words))
-    return sorted(found, key=lambda lesson: -lesson[0])[:LESSONS]
+    return sorted([*found, *_left_open(statistics)], key=_importance)[:LESSONS]
+
+
+def _left_open(statistics):
+    """Of each chapter the exercises that half of the class or more left open, as one lesson."""
+    students = len(statistics.finals)
+    for chapter in statistics.chapters:
+        open_ = {}
+        for exercise in statistics.exercises:
+            left = students - sum(exercise.statuses.get(status, 0) for status in TRIED)
+            if exercise.chapter == chapter and students and 2 * left >= students:
+                open_[exercise.exercise] = left, exercise
+        if open_:
+            left, exercise = max(open_.values(), key=lambda found: found[0])
+            rest = len(open_) - 1
+            more = f", and {rest} more of chapter {chapter} by half of the class" if rest else ""
+            yield left, exercise, f"left open{more}."
+
+
+def _importance(lesson):
+    count, _, words = lesson
+    return words.startswith("left open"), -count  # mistakes first

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from course_lib.authoring import CourseError
+from course_lib.authoring import CourseError, UsageError
 from course_lib.classroom import marks, submissions, writing
 from course_lib.classroom.gradebook import Gradebook, key_of
 from course_lib.classroom.judging import all_imports
@@ -74,9 +74,22 @@ class Run:
         self.assignment, self.course, self.options = assignment, course, options
         self.to, self.say, self.progress = Path(to), say, progress
         self.found = submissions.find(Path(root), assignment.name)
+        if not self.found:
+            raise UsageError(
+                f"{root} holds nothing that was handed in: notebooks, folders or zip files of "
+                "students were wanted"
+            )
+        if self.to.resolve().is_relative_to(Path(root).resolve()):
+            raise UsageError(
+                f"--to is {to}, within {root}: the next run would take results for submissions"
+            )
+        self._students = {f.student for f in self.found}
         if options.shard:
             self.found = [f for f in self.found if _in_shard(f.student, options.shard)]
-        self.to.mkdir(parents=True, exist_ok=True)
+        try:
+            self.to.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise UsageError(f"--to is {to}, which is a file; a folder was wanted") from None
         self._keys = {}
 
     @property
@@ -92,12 +105,20 @@ class Run:
         overrides: a CSV file of decisions to take in, beside the one in the folder.
         """
         with _opened(self.gradebook_path) as gradebook:
+            others = gradebook.assignments() - {self.assignment.name}
+            if others:
+                raise UsageError(
+                    f"{self.to} holds the results of {', '.join(sorted(others))}; give each "
+                    "assignment a folder of its own"
+                )
+            self._warn("--times", self.options.times or {})
             if not self.options.shard:
                 for path in sorted(self.to.glob("gradebook-*-of-*.sqlite")):
                     _take_in(gradebook, path)
-                marks.take_overrides(gradebook, self.assignment, self.to / OVERRIDES, must=False)
+                own = self.to / OVERRIDES
+                self._warn(OVERRIDES, self._take(gradebook, own, must=False))
                 if overrides:
-                    marks.take_overrides(gradebook, self.assignment, Path(overrides))
+                    self._warn(overrides, self._take(gradebook, Path(overrides)))
             self._judge_all(gradebook)
             if self.options.shard:
                 return len({f.student for f in self.found})
@@ -106,6 +127,14 @@ class Run:
                 self.assignment,
                 marks.results(gradebook, self.assignment, self.found, self._keys, self.options),
             )
+
+    def _take(self, gradebook, path, must=True):
+        return marks.take_overrides(gradebook, self.assignment, path, must)
+
+    def _warn(self, source, students):
+        """Says which of the students that a table names handed in nothing."""
+        if unknown := sorted(set(students) - self._students):
+            self.say(f"{source} names who handed in nothing: {', '.join(unknown)}")
 
     def _judge_all(self, gradebook):
         bar = self.progress(len(self.found))

@@ -14,7 +14,9 @@ def read_table(path, columns, must=True):
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} could not be read: {error}") from None
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+    head = text.partition("\n")[0]
+    mark = ";" if head.count(";") > head.count(",") else ","  # some spreadsheets write semicolons
+    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True, delimiter=mark)
     missing = [c for c in columns if c not in (reader.fieldnames or ())]
     if missing:
         raise UsageError(

@@ -12,6 +12,7 @@ from course_lib.classroom import reading
 from course_lib.classroom.assignment import Assignment
 from course_lib.classroom.judging import Grader
 from course_lib.classroom.submissions import Found, content
+from course_lib.grading.raw import quoted
 from course_lib.sandbox.frames import encode, read_frame, reading_from
 from course_lib.sandbox.link import NoSandbox
 
@@ -34,11 +35,20 @@ def judge_content(grader, given, student, *, bundle=False, hint="", known=()):
         given, answers, _ = read_bundle(given)
     chapters = grader.assignment.chapters
     read = reading.read(given, grader.items, chapters, answers, hint)
-    yield {"read": [read.chapter, read.problem, list(read.remarks)]}
+    remarks = [*read.remarks, *_of_another(read.own, grader.assignment)]
+    yield {"read": [read.chapter, read.problem, remarks]}
     if not read.problem and read.chapter:
         for judgement in grader.judge(read, student, known):
             yield {"judgement": asdict(judgement)}
     yield {"done": True}
+
+
+def _of_another(own, assignment):
+    """A remark on a notebook that was handed out with other numbers."""
+    variant = own.get("variant")
+    if own.get("assignment") and variant != assignment.variant:
+        name = quoted(own["assignment"])
+        yield f"it was handed out as {name}, whose questions have other numbers than these"
 
 
 def judge_task(grader, task, given=None):

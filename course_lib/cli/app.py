@@ -288,6 +288,9 @@ def solve(
     execute_it: Annotated[
         bool, typer.Option("--run", help="Run it as well, so that the outputs are in it.")
     ] = False,
+    variant: Annotated[
+        int | None, typer.Option(min=0, help="The seed of the questions' numbers.")
+    ] = None,
 ):
     """Writes a chapter with every exercise solved to a place you name."""
     course = Course.find()
@@ -300,7 +303,7 @@ def solve(
         raise UsageError(f"there is no folder {to.parent}")
     if to.exists() and not force:
         raise CourseError(f"{to} is there already (--force replaces it)")
-    notebook = solved(chapter, course)
+    notebook = solved(chapter, course, variant)
     if execute_it:
         execute(notebook, course.chapters, to.name)
     write_notebook(to, notebook)

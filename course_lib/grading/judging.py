@@ -643,6 +643,7 @@ _HELP = {
     "RecursionError": "What ends the recursion?",
     "ZeroDivisionError": "Which case makes the divisor 0?",
     "KeyboardInterrupt": "An exercise has no use for interrupting the kernel.",
+    "NotHere": "What an exercise asks for is to be written, not called.",
     "SystemExit": "An exercise has no use for leaving Python: return a value instead.",
 }
 

@@ -221,6 +221,11 @@ def _find_answer(name, cells, statements, broken, wanted):
     definitions = [s for s in statements if name in s.binds and _defines(s.node, name)]
     if definitions:
         last = definitions[-1]
+        blank = [s for s in definitions if _is_unwritten(s.node)]
+        if blank and len(blank) < len(definitions):  # a copy of the starter undoes no work
+            definitions = [s for s in definitions if s not in blank]
+            statements[:] = [s for s in statements if s not in blank]
+            last = definitions[-1]
         numbers = list(dict.fromkeys(s.cell for s in definitions))
         whole = [s for s in definitions if isinstance(s.node, _DEFINES)]
         answer = Answer(name, fingerprint(last.node), numbers)
@@ -240,6 +245,8 @@ def _find_answer(name, cells, statements, broken, wanted):
             for s in statements
             if s.cell == cell["number"] and isinstance(s.node, kind) and s.node.name not in wanted
         ]
+        helps = set().union(*(s.loads - {s.node.name} for s in others))
+        others = [s for s in others if s.node.name not in helps]
         if len(others) == 1:
             other = others[0].node
             remark = f"{name} is called {other.name} in its cell, and was taken under that name"
@@ -249,6 +256,26 @@ def _find_answer(name, cells, statements, broken, wanted):
         if re.search(rf"^[ \t]*(?:def|class)[ \t]+{name}\b", source, re.M):
             return Answer(name, problem=f"cell {number} has {words}")
     return Answer(name, problem="it is defined nowhere in the notebook")
+
+
+def _is_unwritten(node):
+    """Whether a function, or each method of a class, does nothing but say that it is not done."""
+    if isinstance(node, ast.ClassDef):
+        methods = [n for n in node.body if isinstance(n, ast.FunctionDef)]
+        return bool(methods) and all(map(_is_unwritten, methods))
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    body = [n for n in node.body if not isinstance(n, (ast.Expr, ast.Pass))]
+    return (
+        len(body) == 1
+        and isinstance(body[0], ast.Raise)
+        and _raised(body[0]) == "NotImplementedError"
+    )
+
+
+def _raised(node):
+    error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    return error.id if isinstance(error, ast.Name) else ""
 
 
 def _listed(numbers):
