@@ -56,8 +56,7 @@ class Notebook:
     def source(self, found):
         """The cell of the definition that counts, as the student wrote it."""
         last = found["cells"][-1] if found["cells"] else None
-        text = next((c["source"] for c in self._cells if c["number"] == last), "")
-        return text
+        return next((c["source"] for c in self._cells if c["number"] == last), "")
 
     def visible_request(self, exercise, probes):
         """The request for the cases that every learner has, which are encoded once."""

@@ -10,9 +10,7 @@ from course_lib.authoring import Course
 from course_lib.authoring.source import read_parts
 from course_lib.classroom.attempts import Attempt, Notebook, NotThere, kind_of
 from course_lib.classroom.results import Judgement
-from course_lib.grading.judging import (
-    judge_outcomes,
-)
+from course_lib.grading.judging import judge_outcomes
 from course_lib.sandbox.extract import fingerprint
 from course_lib.sandbox.link import Broken, NoSandbox, sandbox
 

@@ -12,10 +12,6 @@ from course_lib.authoring import Course, UsageError
 from course_lib.classroom import assignment as assignments
 from course_lib.classroom import run, tables, writing
 
-AssignmentName = Annotated[
-    str, typer.Option("--assignment", help="The assignment's name, or its .json file.")
-]
-
 
 def _say(text):
     print(text, flush=True)
@@ -37,7 +33,9 @@ def _shard(text):
 
 def grade(
     folder: Annotated[Path, typer.Argument(metavar="SUBMISSIONS")],
-    assignment: AssignmentName,
+    assignment: Annotated[
+        str, typer.Option("--assignment", help="The assignment's name, or its .json file.")
+    ],
     to: Annotated[Path, typer.Option("--to", help="Folder for grades, feedback and report.")],
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that judge side by side; one a core by default.")
