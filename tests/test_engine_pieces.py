@@ -390,13 +390,15 @@ def test_an_interrupt_ends_the_run_and_the_pool_works_on(small_pieces, threads):
 
         def _forward(self, x):
             if threading.current_thread() is threading.main_thread():
+                interrupted.set()
                 raise KeyboardInterrupt
             running.append(threading.current_thread())
+            assert interrupted.wait(timeout=60)  # or they would leave the main thread nothing to do
             out = super()._forward(x)
             running.pop()
             return out
 
-    running = []
+    running, interrupted = [], threading.Event()
     before = blas_threads()
     rng = np.random.default_rng(10)
     model = Sequential(Conv2D(2, 3, 3, rng), Interrupted())
