@@ -240,7 +240,7 @@ def _too_slow(exercise):
 def clean(text, most=LONGEST_MESSAGE):
     """A text as it may go into tables and pages: of bounded length, without control characters."""
     text = text[:most].encode("utf-8", "replace").decode()
-    if text.isprintable():
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 

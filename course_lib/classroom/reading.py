@@ -25,6 +25,7 @@ _MOST_CHOICES = 50  # different answers to one question
 _MOST_REMARKS = 30
 _LARGEST_OUTPUT = 5 * 2**20  # bytes of one output that holds answers
 _LARGEST_METADATA = 2**20
+_SMALL_CELL = 20_000  # bytes up to which a cell is parsed as a whole
 _PER_PART = 10  # what a member of an object or list costs, in tokens
 
 _DECODER = json.JSONDecoder(strict=False)
@@ -273,7 +274,7 @@ def _notebook(content, remarks):
                 reader.take_sheets(value)
                 remarks.append("The notebook is of the old format 3; it was converted.")
             elif key == b"metadata":
-                own = _table(_value_or(text, value, _LARGEST_METADATA, {}), "course")
+                own = _table(_own_metadata(text, value), "course")
         if text.plain[text.end :].strip():
             remarks.append("What follows after the end of the notebook in the file was ignored.")
     except _Broken as broken:
@@ -288,6 +289,10 @@ def _notebook(content, remarks):
     if not cells:
         remarks.append("The notebook has no cells.")
     return _limited(cells, remarks), own
+
+
+def _own_metadata(text, at):
+    return _value_or(_Walked(text, {"metadata": at}), "metadata", _LARGEST_METADATA, {})
 
 
 def _looks_like(beginning):
@@ -357,41 +362,99 @@ class _Cells:
         if not self.text.starts(start, b"{"):
             self.remarks.append(f"Number {self.number} in the list of cells is no cell.")
             return
-        found = {}
+        parts = self._whole(start) or self._walked(start)
+        self.cells.append(_cell(self.number, parts, self.remarks))
+
+    def _whole(self, start):
+        """The parts of a small cell, parsed at once; None where it is large or damaged."""
+        try:
+            return _Whole(self.text.value(start, _SMALL_CELL))
+        except (ValueError, _Broken):
+            return None
+
+    def _walked(self, start):
+        places = {}
         try:
             for key, at in self.text.members(start + 1, named=True):
-                found[key] = at
+                places[key.decode(errors="replace")] = at
             end = self.text.end
         except _Broken:
             end = self.text.after(start)  # what is damaged ends somewhere, or all is over
             self.remarks.append(f"Cell {self.number} is damaged; what could be was read.")
-        self.cells.append(_cell(self.text, self.number, found, self.remarks))
+        parts = _Walked(self.text, places)
         self.text.known = (start, end)
+        return parts
 
 
-def _cell(text, number, found, remarks):
-    """A cell from the places of its members."""
-    kind = _value_or(text, found.get(b"cell_type"), 100, "")
+class _Whole:
+    """The parts of a cell that was parsed."""
+
+    def __init__(self, parts):
+        self._parts = parts
+        self.names = parts.keys()
+
+    def value(self, name, most):
+        return self._parts[name]
+
+    def texts(self):
+        """The texts of those outputs that hold a block of answers."""
+        outputs = self._parts["outputs"]
+        found = [t for o in outputs for t in _texts_of(o)] if isinstance(outputs, list) else []
+        return [text for text in found if BEGIN in text]
+
+
+class _Walked:
+    """The parts of a cell of which only the places are known. Raises ValueError for damage."""
+
+    def __init__(self, text, places):
+        self._text, self._places = text, places
+        self.names = places.keys()
+
+    def value(self, name, most):
+        try:
+            return self._text.value(self._places[name], most)
+        except _Broken:
+            raise ValueError("it is damaged") from None
+
+    def texts(self):
+        text, at, found, mark = self._text, self._places["outputs"], [], BEGIN.encode()
+        try:
+            end = text.after(at)
+            if text.content.find(mark, at, end) < 0 or not text.starts(at, b"["):
+                return []
+            for _, start in text.members(at + 1, named=False):
+                if text.content.find(mark, start, text.after(start)) >= 0:
+                    found += _texts_of(text.value(start, _LARGEST_OUTPUT))
+        except _Broken:
+            raise ValueError("it is damaged") from None
+        return found
+
+
+def _cell(number, parts, remarks):
+    """A cell from its parts, a `_Whole` or `_Walked`."""
+    kind = _value_or(parts, "cell_type", 100, "")
     if not isinstance(kind, str) or not kind:
-        kind = "code" if b"outputs" in found or b"input" in found else "raw"
+        kind = "code" if parts.names & {"outputs", "input"} else "raw"
     kind = kind.strip().lower()
-    source = _source(text, number, found.get(b"source", found.get(b"input")), remarks)
-    metadata = _value_or(text, found.get(b"metadata"), _LARGEST_METADATA, {})
+    metadata = _value_or(parts, "metadata", _LARGEST_METADATA, {})
     ids = (
-        _value_or(text, found.get(b"id"), 1000, ""),
+        _value_or(parts, "id", 1000, ""),
         _entry(metadata, "id"),  # where Colab puts it
         _entry(_table(metadata, "nbgrader"), "grade_id"),
     )
-    cell = _Cell(number, kind, source, ids, _table(metadata, "course"))
-    if kind == "code" and b"outputs" in found:
-        cell.texts = _texts(text, number, found[b"outputs"], remarks)
+    cell = _Cell(number, kind, _source(number, parts, remarks), ids, _table(metadata, "course"))
+    if kind == "code" and "outputs" in parts.names:
+        try:
+            cell.texts = parts.texts()
+        except ValueError:
+            remarks.append(f"An output of cell {number} with answers is damaged or too large.")
     return cell
 
 
-def _value_or(text, at, most, default):
+def _value_or(parts, name, most, default):
     try:
-        return default if at is None else text.value(at, most)
-    except (ValueError, _Broken):
+        return parts.value(name, most) if name in parts.names else default
+    except ValueError:
         return default
 
 
@@ -404,15 +467,15 @@ def _table(table, key):
     return found if isinstance(found, dict) else {}
 
 
-def _source(text, number, at, remarks):
+def _source(number, parts, remarks):
     """A cell's source as one text, with "\\n" at the ends of its lines."""
-    if at is None:
+    name = "source" if "source" in parts.names else "input"  # the latter in format 3
+    if name not in parts.names:
         return ""
     try:
-        source = text.value(at, MOST_SOURCE)
-    except (ValueError, _Broken) as error:
-        why = "it is damaged" if isinstance(error, _Broken) else error
-        remarks.append(f"The source of cell {number} could not be read: {why}.")
+        source = parts.value(name, MOST_SOURCE)
+    except ValueError as error:
+        remarks.append(f"The source of cell {number} could not be read: {error}.")
         return ""
     if isinstance(source, list):
         lines = [line for line in source if isinstance(line, str)]
@@ -427,21 +490,6 @@ def _source(text, number, at, remarks):
         remarks.append(f"Null bytes in cell {number} were left out.")
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     return source.encode("utf-8", errors="replace").decode()  # lone surrogates become "?"
-
-
-def _texts(text, number, at, remarks):
-    """The texts of those outputs that hold a block of answers."""
-    found, mark = [], BEGIN.encode()
-    try:
-        end = text.after(at)
-        if text.content.find(mark, at, end) < 0 or not text.starts(at, b"["):
-            return []
-        for _, start in text.members(at + 1, named=False):
-            if text.content.find(mark, start, text.after(start)) >= 0:
-                found += _texts_of(text.value(start, _LARGEST_OUTPUT))
-    except (ValueError, _Broken):
-        remarks.append(f"An output of cell {number} with answers is damaged or too large.")
-    return found
 
 
 def _texts_of(output):

@@ -5,7 +5,6 @@ It holds the references and never runs a student's code; that happens in the san
 
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from course_lib.classroom import reading
@@ -39,7 +38,7 @@ def judge_content(grader, given, student, *, bundle=False, hint="", known=()):
     yield {"read": [read.chapter, read.problem, remarks]}
     if not read.problem and read.chapter:
         for judgement in grader.judge(read, student, known):
-            yield {"judgement": asdict(judgement)}
+            yield {"judgement": vars(judgement)}
     yield {"done": True}
 
 

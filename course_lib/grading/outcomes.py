@@ -5,6 +5,7 @@ subclass) takes part in a comparison.
 """
 
 import collections
+import contextlib
 import functools
 import itertools
 import linecache
@@ -264,16 +265,21 @@ def _shapes_on(line, scope):
     )
 
 
-def run(probe, attempt, exercise):
-    """The outcome of one probe, as it is compared. Whatever the attempt raises is recorded."""
+def run(probe, attempt, exercise, trusted=True):
+    """The outcome of one probe, as it is compared. Whatever the attempt raises is recorded.
+
+    trusted: whether the attempt is known to leave NumPy as it is; to watch over that takes longer
+    than most answers.
+    """
     with exercise.around():
-        return unified(record(probe, attempt, exercise.contract), probe, exercise)
+        with contextlib.nullcontext() if trusted else numpy_kept():
+            outcome = record(probe, attempt, exercise.contract)
+        return unified(outcome, probe, exercise)
 
 
 def record(probe, attempt, contract):
     """What an attempt does on one probe. Whatever it raises is recorded, not raised."""
     outcome = Outcome()
-    numpy = dict(vars(np))
     with np.errstate(all="ignore"):
         try:
             _RUNNERS[type(probe)](probe, attempt, contract, outcome)
@@ -281,19 +287,21 @@ def record(probe, attempt, contract):
             if type(error).__module__ == "course_lib.grading.watchdog":
                 raise
             outcome.problem = _problem(error, attempt)
-        finally:
-            _restore_numpy(numpy)
     return outcome
 
 
-def _restore_numpy(before):
-    """Puts back what the attempt may have replaced in NumPy, which all of us use."""
+@contextlib.contextmanager
+def numpy_kept():
+    """Afterwards puts back what was replaced in NumPy, which all of us use."""
     now = vars(np)
-    if len(now) == len(before) and all(map(operator.is_, now.values(), before.values())):
-        return
-    for name, value in before.items():
-        if now.get(name) is not value:
-            now[name] = value
+    before = dict(now)
+    try:
+        yield
+    finally:
+        same = len(now) == len(before) and all(map(operator.is_, now.values(), before.values()))
+        for name, value in {} if same else before.items():
+            if now.get(name) is not value:
+                now[name] = value
 
 
 def unified(outcome, probe, exercise):
@@ -474,10 +482,12 @@ def agrees(got, want, rtol, atol):
         return isinstance(want, Odd) and isinstance(got, Odd) and got.kind == want.kind
     if got.shape != want.shape:
         return False
-    if _is_single(got):
-        rtol, atol = 1e-4, 1e-6
-    if want.size == 0:
+    if want.size == 0 or _are_close(got, want, rtol, atol):
         return True
+    return _is_single(got) and _are_close(got, want, 1e-4, 1e-6)
+
+
+def _are_close(got, want, rtol, atol):
     finite = np.abs(want[np.isfinite(want)])
     atol = atol * max(1.0, finite.max(initial=0.0))
     with np.errstate(all="ignore"):
