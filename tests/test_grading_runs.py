@@ -224,7 +224,7 @@ def test_there_is_a_page_for_each_student_and_one_for_the_class(first):
 def test_a_late_notebook_costs_what_the_rule_says(first):
     late = rows(first.out)["late"]
     assert float(late["late_penalty"]) == pytest.approx(0.2 * POINTS)  # two days have begun
-    assert "day 2 after the due date, 20% off" in late["note"]
+    assert "day 2 after the due time, 20% off" in late["note"]
 
 
 # the same command again ----------------------------------------------------------------------
@@ -286,8 +286,8 @@ def test_names_in_tables_that_nobody_has_are_told(again, tmp_path):
     decisions.write_text("student,exercise,points,reason\nsomebody,double,1,typed wrong\n")
     times.write_text("student,submitted\nnobody,2026-12-01\n")
     said = again.grade("--overrides", str(decisions), "--times", str(times))
-    assert "o.csv names who handed in nothing: somebody" in said
-    assert "--times names who handed in nothing: nobody" in said
+    assert "o.csv: nothing was handed in by somebody; a misspelt name?" in said
+    assert "--times: nothing was handed in by nobody; a misspelt name?" in said
 
 
 def test_the_latest_or_the_best_notebook_counts(again):
@@ -305,6 +305,25 @@ def test_a_table_of_times_wins_over_the_files(again, tmp_path):
     found = rows(again.out)
     assert found["late"]["late_penalty"] == "0"
     assert float(found["solved"]["late_penalty"]) > 0
+    again.grade()  # they are kept
+    assert rows(again.out) == found
+
+
+def test_a_class_list_is_kept_and_names_strangers(again, tmp_path):
+    names = tmp_path / "class.csv"
+    names.write_text("student\nsolved\nnobody-yet\n")
+    said = again.grade("--students", names)
+    strangers = said.partition("not in the class list: ")[2].splitlines()[0].split(", ")
+    assert "wrong" in strangers
+    assert "solved" not in strangers
+    again.grade()
+    assert rows(again.out)["nobody-yet"]["final"] == "0"
+    assert (again.out / "feedback" / "nobody-yet.html").is_file()
+    names.write_text("student\n\n")
+    where = ("--assignment", again.assignment, "--to", again.out)
+    code, said = course("grade", again.submitted, *where, "--students", names)
+    assert code == 2
+    assert "names no student" in said
 
 
 def test_shards_together_are_the_whole(first, again):

@@ -13,7 +13,6 @@ from course_lib.classroom import marks
 from course_lib.classroom.gradebook import Gradebook, key_of
 from course_lib.classroom.marks import take_overrides
 from course_lib.classroom.results import Judgement
-from course_lib.classroom.run import Options
 from course_lib.classroom.submissions import Found
 from course_lib.classroom.tables import as_cell, read_table
 from course_lib.classroom.writing import file_name
@@ -65,13 +64,11 @@ class Class:
             )
         self.gradebook.finish(key)
 
-    def results(self, **options):
+    def results(self, which="latest"):
         found = sorted(self.found, key=lambda f: (f.student, f.when))
         return {
             r.student: r
-            for r in marks.results(
-                self.gradebook, self.assignment, found, self.keys, Options(**options)
-            )
+            for r in marks.results(self.gradebook, self.assignment, found, self.keys, which)
         }
 
 
@@ -225,10 +222,13 @@ def test_decisions_change_points_penalty_and_final(gradebook, tmp_path):
     take_overrides(gradebook, papers.assignment, table)
     a, b, c = papers.results().values()
     assert (a.score, a.late_penalty, a.final) == (2, 0.2, 1.8)
-    assert "typed twice" in " ".join(a.notes)
+    assert a.decisions == ("matrix_product: points set by the instructor (typed twice)",)
     assert (b.score, b.late_penalty, b.final) == (1, 0, 1)
-    assert "ill" in b.late
+    assert b.decisions == ("late penalty set by the instructor (ill)",)
+    assert not b.late
     assert (c.score, c.final) == (1, 5)
+    assert c.decisions == ("final score set by the instructor (agreed)",)
+    assert not any(result.notes for result in (a, b, c))
     table.write_text("student,exercise,points\na,matrix_product,\n")
     take_overrides(gradebook, papers.assignment, table)
     assert papers.results()["a"].score == 1
@@ -242,7 +242,15 @@ def test_decisions_change_points_penalty_and_final(gradebook, tmp_path):
         ("student,exercise,points\na,double,1\nb,double,many\n", "line 3: the points are 'many'"),
         ("student,exercise,points\na,double,-1\n", "line 2: the points are '-1'"),
         ("student,exercise,points\na,double,nan\n", "line 2: the points are 'nan'"),
-        ("student,exercise,points\na,double,2\n", "line 2: double has 1 points; 2 is more"),
+        (
+            "student,exercise,points\na,double,2\n",
+            "line 2: double has 1 points at the most; 2 is more",
+        ),
+        (
+            "student,exercise,points\na,final,6.5\n",
+            "line 2: final has 6 points at the most; 6.5 is",
+        ),
+        ("student,exercise,points\na,late_penalty,7\n", "line 2: late_penalty has 6 points at the"),
     ],
 )
 def test_bad_decisions_name_their_line_and_nothing_is_taken(gradebook, tmp_path, text, words):
@@ -258,6 +266,50 @@ def test_semicolons_do_as_well_as_commas(gradebook, tmp_path):
     table.write_text("student;exercise;points;reason\na;double;1;said it, aloud\n")
     assert take_overrides(gradebook, assignment(), table) == {"a"}
     assert gradebook.overrides() == {"a": {"double": (1.0, "said it, aloud")}}
+
+
+def test_an_extension_moves_the_due_date_of_one_student(gradebook):
+    papers = Class(gradebook, assignment())
+    for student in "ab":
+        papers.hand_in(student, {"double"}, NOON + 2.5 * DAY)
+    gradebook.override("a", "extension", 2.0, "moved house")
+    a, b = papers.results().values()
+    assert (a.late_penalty, b.late_penalty) == (0.1, 0.3)
+    assert "day 1 after the due time, 10% off" in a.late
+    assert a.decisions == ("2 days more than the others to hand in (moved house)",)
+
+
+def test_times_are_said_in_the_zone_of_the_due_date(gradebook):
+    here = replace(assignment(), due="2026-12-01T23:59+01:00", grace=15, chapters=("00", "02"))
+    papers = Class(gradebook, here)
+    papers.hand_in("a", {"double"}, datetime.datetime(2026, 12, 1, 23, 20, tzinfo=datetime.UTC))
+    result = papers.results()["a"]
+    assert result.submitted == "2 December 2026, 00:20 (UTC+01:00)"
+    assert result.due == "due 1 December 2026, 23:59 (UTC+01:00), with 15 minutes of grace"
+    when = result.submitted
+    assert result.late == f"chapter 00, handed in {when}: day 1 after the due time, 10% off"
+    assert here.rule == (
+        "Due 1 December 2026, 23:59 (UTC+01:00), with 15 minutes of grace. Late work loses 10% of "
+        "the points earned for each day begun, 50% at the most."
+    )
+
+
+def test_a_list_of_the_class_gives_a_row_to_who_handed_in_nothing(gradebook):
+    papers = Class(gradebook, assignment())
+    papers.hand_in("b", {"double"})
+    gradebook.keep_class(["a", "b", "c"])
+    found = papers.results()
+    assert list(found) == ["a", "b", "c"]
+    assert (found["a"].score, found["a"].max_score, found["b"].score) == (0, 6, 1)
+    assert "nothing was handed in" in found["c"].notes
+    gradebook.keep_class(["b"])
+    assert list(papers.results()) == ["b"]
+
+
+def test_the_late_rule_without_a_due_date_is_refused():
+    for rest in ({"grace": 5}, {"late_percent": 20.0}, {"late_most": 10.0}):
+        with pytest.raises(UsageError, match="no --due"):
+            assignments.new("hw1", ["00"], **rest)
 
 
 def test_what_somebody_may_have_forgotten_is_in_the_note(gradebook):

@@ -351,7 +351,7 @@ def test_what_is_no_notebook_is_a_row_all_the_same(tmp_path):
         *("ann", "bea", "cem", "dan", "eve", "fay", "gil", "hal", "ian", "joe", "doejane")
     }
     assert said["ann"] == said["bea"] == "it is empty (0 bytes)"
-    assert said["cem"] == "cem.py is no notebook (.ipynb)"
+    assert said["cem"] == "it is no notebook (.ipynb)"
     assert said["eve"] == "there is no notebook (.ipynb) in the folder, only x.docx, y.py"
     assert said["fay"] == "the folder is empty"
     assert said["gil"] == said["hal"] == "it is no zip file, or a damaged one"

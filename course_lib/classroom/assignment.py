@@ -14,6 +14,9 @@ from course_lib.authoring import Course, CourseError, UsageError, write_atomical
 
 FOLDER = "assignments"
 FORMAT = 1
+_MONTHS = (  # strftime would take the computer's language
+    "January February March April May June July August September October November December"
+).split()
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
@@ -70,24 +73,38 @@ class Assignment:
         text = f"{self.secret}\n{self.name}\n{student}\n{again}".encode(errors="surrogatepass")
         return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
 
-    def late_fraction(self, when):
-        """(fraction of the points that is taken off, days begun late) for a time handed in."""
-        deadline = self.deadline
+    def late_fraction(self, when, extension=0.0):
+        """(fraction of the points that is taken off, days begun late) for a time handed in.
+
+        extension: days that somebody has more than the others.
+        """
+        deadline = self.deadline and self.deadline + datetime.timedelta(days=extension)
         if deadline is None or when is None or when <= deadline:
             return 0.0, 0
         days = math.ceil((when - deadline) / datetime.timedelta(days=1))
         return min(days * self.late_percent, self.late_most) / 100, days
 
     @property
+    def due_in_words(self):
+        """ "due 10 December 2026, 23:59 (UTC+01:00), with 15 minutes of grace", or ""."""
+        if not self.due:
+            return ""
+        grace = f", with {self.grace} minutes of grace" if self.grace else ""
+        return f"due {in_words(read_time(self.due))}{grace}"
+
+    @property
     def rule(self):
-        """The rule for late work, in a sentence."""
+        """The rule for late work, in sentences."""
         if not self.due:
             return "There is no due date, so nothing is late."
-        grace = f" after {self.grace} minutes of grace" if self.grace else ""
         return (
-            f"Due {self.due}{grace}. Each day begun after that takes {self.late_percent:g} % of "
-            f"the points earned, {self.late_most:g} % at the most."
+            f"D{self.due_in_words[1:]}. Late work loses {self.late_percent:g}% of the "
+            f"points earned for each day begun, {self.late_most:g}% at the most."
         )
+
+    def local(self, when):
+        """A time in the zone of the due date, or in this computer's."""
+        return when.astimezone(read_time(self.due).tzinfo if self.due else None)
 
     # storing ---------------------------------------------------------------------------------
 
@@ -110,7 +127,22 @@ def new(name, chapters, **rest):
             raise UsageError(f"{what} is {value:g}, expected a percentage from 0 to 100")
     if made.grace < 0:
         raise UsageError(f"--grace is {made.grace}, expected minutes, 0 or more")
+    by_itself = Assignment(name, made.chapters)
+    for what, field in (
+        ("--grace", "grace"),
+        ("--late", "late_percent"),
+        ("--late-most", "late_most"),
+    ):
+        if not made.due and getattr(made, field) != getattr(by_itself, field):
+            raise UsageError(f"{what} was given, but no --due: without a due date nothing is late")
     return made
+
+
+def in_words(when):
+    """A time for people: "10 December 2026, 23:59 (UTC+01:00)"."""
+    zone = when.strftime("%z")
+    offset = f"UTC{zone[:3]}:{zone[3:5]}" if zone.strip("+-0") else "UTC"
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}, {when:%H:%M} ({offset})"
 
 
 def read_time(text):

@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS overrides (
     student TEXT NOT NULL, exercise TEXT NOT NULL, points REAL NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (student, exercise)
 );
+CREATE TABLE IF NOT EXISTS times (student TEXT PRIMARY KEY, submitted TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS class (student TEXT PRIMARY KEY);
 """
 _FIELDS = tuple(field.name for field in fields(Judgement) if field.name != "reason")
 
@@ -180,7 +182,7 @@ class Gradebook:
         finally:
             self._connection.execute("DETACH DATABASE other")
 
-    # overrides -------------------------------------------------------------------------------
+    # what the instructor says ----------------------------------------------------------------
 
     def override(self, student, exercise, points, reason):
         """Keeps an instructor's decision; points None takes an earlier one back."""
@@ -202,3 +204,28 @@ class Gradebook:
         ):
             found.setdefault(student, {})[exercise] = points, reason
         return found
+
+    def keep_times(self, times):
+        """Keeps when work was handed in, {student: aware datetime}, in place of all before."""
+        self._replace("times", [(_text(s), when.isoformat()) for s, when in times.items()])
+
+    def times(self):
+        """{student: aware datetime} as last kept."""
+        rows = self._connection.execute("SELECT student, submitted FROM times")
+        return {student: datetime.datetime.fromisoformat(when) for student, when in rows}
+
+    def keep_class(self, students):
+        """Keeps the names of all who are in the class, in place of all before."""
+        self._replace("class", [(_text(s),) for s in dict.fromkeys(students)])
+
+    def students(self):
+        """The names of all who are in the class, as last kept; none where nobody said."""
+        return {student for (student,) in self._connection.execute("SELECT student FROM class")}
+
+    def _replace(self, table, rows):
+        with self._connection:  # all of it or nothing
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(f"DELETE FROM {table}")
+            for row in rows:
+                places = ", ".join("?" * len(row))
+                self._connection.execute(f"INSERT INTO {table} VALUES ({places})", row)

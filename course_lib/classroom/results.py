@@ -37,7 +37,8 @@ class Judgement:
 class StudentResult:
     """All that one student gets. score: before the penalty. notes: sentences about what came in.
 
-    submitted: when, as text, or "". late: what the penalty is for, in words, or "".
+    submitted: when, in words, or "". late: what the penalty is for, in words, or "". due: until
+    when, in words, or "". decisions: sentences about what the instructor has set.
     """
 
     student: str
@@ -49,6 +50,8 @@ class StudentResult:
     notes: tuple = ()
     submitted: str = ""
     late: str = ""
+    due: str = ""
+    decisions: tuple = ()
 
 
 @dataclass

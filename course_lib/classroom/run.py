@@ -47,7 +47,8 @@ class Task:
 class Options:
     """How to grade. shard: (i, n) for the i-th of n parts, or None. cluster: a Dask address, or "".
 
-    which: "latest" or "best" of a student's notebooks. times: {student: when handed in}.
+    which: "latest" or "best" of a student's notebooks. times: {student: when handed in}. students:
+    the names of all who are in the class. Both are kept in the gradebook; None keeps what is there.
     """
 
     workers: int = 1
@@ -57,6 +58,7 @@ class Options:
     shard: tuple | None = None
     cluster: str = ""
     times: dict | None = None
+    students: tuple | None = None
 
     @property
     def how(self):
@@ -100,8 +102,9 @@ class Run:
         return self.to / GRADEBOOK
 
     def grade(self, overrides=None):
-        """Judges what has not been judged, then writes all results; returns the students' number.
+        """Judges what has not been judged, then writes all results; returns `ClassStatistics`.
 
+        For a shard nothing is written but its gradebook, and the number of its students returned.
         overrides: a CSV file of decisions to take in, beside the one in the folder.
         """
         with _opened(self.gradebook_path) as gradebook:
@@ -111,8 +114,8 @@ class Run:
                     f"{self.to} holds the results of {', '.join(sorted(others))}; give each "
                     "assignment a folder of its own"
                 )
-            self._warn("--times", self.options.times or {})
             if not self.options.shard:
+                self._take_lists(gradebook)
                 for path in sorted(self.to.glob("gradebook-*-of-*.sqlite")):
                     _take_in(gradebook, path)
                 own = self.to / OVERRIDES
@@ -122,11 +125,20 @@ class Run:
             self._judge_all(gradebook)
             if self.options.shard:
                 return len({f.student for f in self.found})
-            return writing.write_results(
-                self.to,
-                self.assignment,
-                marks.results(gradebook, self.assignment, self.found, self._keys, self.options),
+            found = marks.results(
+                gradebook, self.assignment, self.found, self._keys, self.options.which
             )
+            return writing.write_results(self.to, self.assignment, found)
+
+    def _take_lists(self, gradebook):
+        if self.options.times is not None:
+            gradebook.keep_times(self.options.times)
+            self._warn("--times", self.options.times)
+        if self.options.students is not None:
+            gradebook.keep_class(self.options.students)
+        students = gradebook.students()
+        if students and (strangers := sorted(self._students - students)):
+            self.say(f"not in the class list: {', '.join(strangers)}")
 
     def _take(self, gradebook, path, must=True):
         return marks.take_overrides(gradebook, self.assignment, path, must)
@@ -134,7 +146,7 @@ class Run:
     def _warn(self, source, students):
         """Says which of the students that a table names handed in nothing."""
         if unknown := sorted(set(students) - self._students):
-            self.say(f"{source} names who handed in nothing: {', '.join(unknown)}")
+            self.say(f"{source}: nothing was handed in by {', '.join(unknown)}; a misspelt name?")
 
     def _judge_all(self, gradebook):
         bar = self.progress(len(self.found))

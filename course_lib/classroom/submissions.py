@@ -576,7 +576,7 @@ class _Search:
         elif _is_zip(node):
             self._take_zip(node, who)
         else:
-            self._say(who, node, f"{_shown(node)} is no notebook (.ipynb)", minor=True)
+            self._say(who, node, "it is no notebook (.ipynb)", minor=True)
 
     def _take_zip(self, node, who):
         try:

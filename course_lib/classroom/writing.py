@@ -13,15 +13,12 @@ GRADES, REPORT, FEEDBACK = "grades.csv", "report.html", "feedback"
 
 
 def write_results(to, assignment, found):
-    """Writes grades, feedback pages and the class report; returns the number of students."""
+    """Writes grades, feedback pages and the class report; returns the `ClassStatistics`."""
     names = [item.name for item in assignment.items()]
-    count = 0
     (to / FEEDBACK).mkdir(exist_ok=True)
 
     def writing(rows):
-        nonlocal count
         for result in found:
-            count += 1
             rows.writerow(_row(result, names))
             page = feedback.page(assignment.name, result)
             put(to / FEEDBACK / f"{file_name(result.student)}.html", page)
@@ -39,12 +36,13 @@ def write_results(to, assignment, found):
     finally:
         temporary.unlink(missing_ok=True)
     put(to / REPORT, report.page(statistics))
-    return count
+    return statistics
 
 
 def _row(result, names):
     points = {j.exercise: j.points for j in result.judgements}
-    note = "; ".join([*filter(None, [result.late]), *result.notes])
+    said = [*filter(None, [result.late]), *result.notes, *result.decisions]
+    note = "; ".join(words.removesuffix(".") for words in said)
     return [
         as_cell(result.student),
         *(f"{n:g}" for n in (result.score, result.max_score, result.late_penalty, result.final)),

@@ -38,7 +38,7 @@ def grade(
     ],
     to: Annotated[Path, typer.Option("--to", help="Folder for grades, feedback and report.")],
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes that judge side by side; one a core by default.")
+        int, typer.Option(help="Processes that judge side by side; one a core by default.")
     ] = os.cpu_count() or 1,
     which: Annotated[
         str, typer.Option(help="Of several notebooks of a student: latest or best.")
@@ -49,7 +49,11 @@ def grade(
     ] = None,
     times: Annotated[
         Path | None,
-        typer.Option(help="CSV of when work was handed in: student, submitted. It wins."),
+        typer.Option(help="CSV of when work was handed in: student, submitted. It wins and lasts."),
+    ] = None,
+    students: Annotated[
+        Path | None,
+        typer.Option(help="CSV of the class: student. Who handed in nothing gets a row. It lasts."),
     ] = None,
     shard: Annotated[
         str, typer.Option(metavar="i/n", help="Judge only the i-th of n parts of the students.")
@@ -66,6 +70,8 @@ def grade(
     course = Course.find()
     if which not in run.WHICH:
         raise UsageError(f"--which is {which}, expected {' or '.join(run.WHICH)}")
+    if workers < 1:
+        raise UsageError(f"--workers is {workers}, expected 1 or more")
     options = run.Options(
         workers=workers,
         unsafe=unsafe,
@@ -74,19 +80,37 @@ def grade(
         shard=_shard(shard) if shard else None,
         cluster=dask,
         times=_times(times) if times else None,
+        students=_names(students) if students else None,
     )
     known = assignments.find(assignment, course)
     grading = run.Run(folder, known, to, course, options, _say, _progress)
-    count = grading.grade(overrides)
-    students = f"{count} student{'s' * (count != 1)}"
+    made = grading.grade(overrides)
     if options.shard:
         _say(
-            f"{students} judged into {grading.gradebook_path}. When all parts are done, the same "
-            "command without --shard puts them together"
+            f"{_counted(made)} judged into {grading.gradebook_path}. When all parts are done, the "
+            "same command without --shard puts them together"
         )
     else:
         written = (to / name for name in (writing.GRADES, writing.REPORT, writing.FEEDBACK))
-        _say(f"{students}: {', '.join(map(str, written))}")
+        _say(f"{_counted(len(made.finals))}: {', '.join(map(str, written))}")
+        if made.problem_count:
+            _say(
+                f"{_counted(made.problem_count)} with a note on what was handed in, see the report"
+            )
+        if made.idle_count:
+            _say(f"{_counted(made.idle_count)} without anything that could be judged")
+
+
+def _counted(number):
+    return f"{number} student{'s' * (number != 1)}"
+
+
+def _names(path):
+    """The students in a CSV file. Raises UsageError where there are none."""
+    found = tuple(row["student"].strip() for _, row in tables.read_table(path, ("student",)))
+    if not any(found):
+        raise UsageError(f"{path} names no student in its column 'student'")
+    return tuple(filter(None, found))
 
 
 def _times(path):
