@@ -20,8 +20,10 @@ import pytest
 
 from course_lib import exercises
 from course_lib.authoring import build, solved
+from course_lib.classroom import attempts
 from course_lib.classroom.assignment import Assignment
 from course_lib.classroom.judging import Grader
+from course_lib.exercises import ch04_softmax
 from course_lib.grading.definition import DEFAULT_SEED
 from course_lib.grading.judging import _prepare, judge_outcomes
 from course_lib.grading.outcomes import Odd, Outcome, Record, unified
@@ -309,6 +311,16 @@ def test_a_network_trained_at_home_reads_nothing_in_the_cases_held_back():
         assert not passes(other, guess, *rest)
 
 
+def test_weights_at_which_processors_are_slow_are_not_computed_with():
+    exercise = exercises.find("train_mlp")
+    (probe,) = exercise.probes()
+    shapes = (784, 30), (30,), (30, 10), (10,)
+    tiny = [np.full(shape, 1e-40, np.float32) for shape in shapes]
+    records = [Record(*pair) for pair in zip(exercise.outputs, tiny, strict=True)]
+    run = ch04_softmax._run(Outcome(records), *probe.args[:2])
+    assert not any(w.any() for w in run.weights)
+
+
 @pytest.fixture(scope="module")
 def other_graders():
     made = {}
@@ -457,6 +469,47 @@ def test_others_keep_their_points_while_the_worst_go_on_beside_them(grader, witn
         done.set()
         thread.join(60)
     assert not trouble
+
+
+HALF_ASLEEP = (
+    f"QUICK = {QUICK}"
+    + """
+import sys, time
+def spend(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        used = time.process_time()
+        while time.process_time() - used < 0.02:
+            pass
+        time.sleep(0.05)
+def stall(name):
+    calls = getattr(sys, name, 0)  # asks for one attempt after another, and for all diagnosis
+    setattr(sys, name, calls + 1)
+    spend(4 * QUICK - 0.1 if calls == 0 else QUICK / 2 if calls > 20 else 0)
+"""
+)
+
+
+def test_an_answer_half_asleep_is_stopped_like_one_that_sleeps(grader):
+    stalling = "linear_forward", "weight_gradient", "input_gradient", "sgd_step"
+    sources = [
+        f"def {name}(*args):\n    stall({name!r})\n    return np.ones(3)" for name in stalling
+    ]
+    found = judged(grader, notebook(TOOLS, HALF_ASLEEP, *sources, RIGHT))
+    assert found["bias_gradient"].passed
+    for name in stalling:
+        assert (found[name].points, found[name].finding) == (0, "timeout")
+
+
+def test_attempts_beyond_the_first_end_when_their_time_is_used_up(grader, monkeypatch):
+    monkeypatch.setattr(attempts, "SPARE", 0.0)
+    wrong = "def weight_gradient(X, dY):\n    return X.T @ dY / len(X)"
+    found = judged(grader, notebook(TOOLS, wrong, RIGHT))
+    assert found["bias_gradient"].passed
+    assert (found["weight_gradient"].points, found["weight_gradient"].finding) == (0, "no time")
+    assert "took up the time" in found["weight_gradient"].message
+    monkeypatch.undo()
+    assert judged(grader, notebook(TOOLS, wrong, RIGHT))["weight_gradient"].misconception
 
 
 @pytest.mark.parametrize("when", ["between two notebooks", "within one"])

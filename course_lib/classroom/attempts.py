@@ -1,5 +1,6 @@
 """The processes in which one notebook's code runs, and an attempt in them as the judge sees it."""
 
+import contextlib
 import hashlib
 import inspect
 import time
@@ -10,9 +11,10 @@ from course_lib.grading.watchdog import TooSlow
 from course_lib.sandbox.frames import BadFrame, encode
 from course_lib.sandbox.link import Gone, Overdue
 
-READING = 20.0  # seconds in which a notebook's cells have to be parsed
+READING = 10.0  # seconds in which a notebook's cells have to be parsed
 A_PART = 2.0  # seconds for a part of them, where all together were too much
 READ_ROOM = 10_000_000  # bytes of what is said about them
+SPARE = 30.0  # seconds for all attempts of a notebook beyond the first at each exercise
 LOOKING_ON = 20.0  # seconds for all the further cases by which one answer is diagnosed
 
 
@@ -46,6 +48,21 @@ class Notebook:
         self._seconds = sum(e.seconds for e in codes) * 3 + LOOKING_ON * len(codes) + READING
         self._processes, self._used = {}, set()
         self._answers = self._needs = None
+        self._spare = SPARE
+
+    @property
+    def may_repeat(self):
+        """Whether there is time for further attempts at exercises that had one."""
+        return self._spare > 0
+
+    @contextlib.contextmanager
+    def repeating(self):
+        """A further attempt at an exercise, whose time is taken from what there is for those."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spare -= time.monotonic() - start
 
     def answer(self, exercise):
         """What the notebook holds for an exercise, as the fields of an `extract.Answer`."""
@@ -94,7 +111,11 @@ class Notebook:
         except (Gone, Overdue, BadFrame):
             until = time.monotonic() + READING
             self._cells = self._readable(where, self._cells, until)
+        try:
             return self._started(where, self._cells, READING)
+        except (Gone, Overdue, BadFrame):
+            self._cells = []  # each part could be read, but not all of them in time
+            return self._started(where, [], READING)
 
     def _started(self, where, cells, seconds):
         process = where.start(self._seconds)

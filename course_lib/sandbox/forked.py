@@ -85,7 +85,7 @@ class Forked(StudentProcess):
         if passed < seconds:
             return False
         used -= self._used
-        asleep = state == "S" and used < 0.2 * passed
+        asleep = state == "S" and used < 0.5 * passed
         return used >= seconds or asleep or passed >= ON_THE_CLOCK * seconds
 
     def _wait(self, ready, seconds):
