@@ -170,7 +170,8 @@ def bundle(made):
 
 
 def test_a_right_notebook_gets_all_points_and_says_which_layers_held(container):
-    printed, found = graded(container, {"00_start_here.ipynb": as_bytes(notebook())})
+    files = {"00_start_here.ipynb": as_bytes(notebook())}
+    printed, found = graded(container, files, {"created_at": "2026-11-30T12:00:00+00:00"})
     assert found["score"] == ALL
     assert found["output"] == ""
     *tests, last = found["tests"]
@@ -217,6 +218,57 @@ def test_late_work_costs_what_the_rule_says(container):
     found = judged(container, {"a.ipynb": as_bytes(notebook())}, about)
     assert found["score"] == ALL / 2
     assert "50% of the points are taken off" in found["output"]
+
+
+@pytest.mark.parametrize("users", [None, [], [{}], [{"email": None}], ["a"], {"email": "a"}, 7])
+def test_who_handed_in_does_not_decide_whether_it_was_late(container, users):
+    about = {"created_at": "2026-12-01T14:00:00+00:00", "users": users}
+    found = judged(container, {"a.ipynb": as_bytes(notebook())}, about)
+    assert found["score"] == ALL / 2
+    assert "50% of the points are taken off" in found["output"]
+
+
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        (None, "submission_metadata.json holds no fields"),
+        ({"users": []}, "there is no created_at"),
+        ({"created_at": "yesterday"}, "created_at is 'yesterday', no time"),
+        ({"created_at": 1764590400}, "created_at is '1764590400', no time"),
+        ({"created_at": ["x"]}, "created_at is "),
+    ],
+)
+def test_a_time_that_cannot_be_read_is_said(container, about, why):
+    found = judged(container, {"a.ipynb": as_bytes(notebook())}, about)
+    assert found["score"] == ALL
+    assert found["output"] == gradescope_run._NO_TIME
+    assert f"The time of handing in was not read: {why}" in found["tests"][-1]["output"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe\xfd", b"[" * 100_000])
+def test_what_gradescope_says_may_be_damaged(tmp_path, content):
+    path = tmp_path / "submission_metadata.json"
+    if content is not None:
+        path.write_bytes(content)
+    who, when, why = gradescope_run._about(path)
+    assert (who, when) == ("", None)
+    assert why.startswith("submission_metadata.json could not be read (")
+
+
+def test_each_field_is_read_by_itself(tmp_path):
+    path = tmp_path / "submission_metadata.json"
+    users = [{"email": "b@x.org"}, {"id": 7}, {"email": "a@x.org", "id": 8}, None]
+    path.write_text(json.dumps({"users": users, "created_at": "no"}))
+    assert gradescope_run._about(path) == ("7;a@x.org;b@x.org", None, "created_at is 'no', no time")
+
+
+def test_without_a_due_date_the_time_is_nobodys_business(container, tmp_path):
+    shutil.copytree(container / "source", tmp_path / "source")
+    path = tmp_path / "source" / gradescope_run.SETTINGS
+    settings = json.loads(path.read_bytes())
+    settings["assignment"]["due"] = ""
+    path.write_text(json.dumps(settings))
+    assert judged(tmp_path, {"a.ipynb": as_bytes(notebook())})["output"] == ""
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from course_lib.authoring import write_atomically
+from course_lib.authoring import UsageError, write_atomically
 from course_lib.classroom import pages, reading, submissions
 from course_lib.classroom.assignment import Assignment, read_time
 from course_lib.classroom.judging import Grader
@@ -17,6 +17,10 @@ SETTINGS = "assignment.json"
 _MOST_NOTEBOOKS = 10
 _LARGEST_ANSWERS = 10 * 2**20
 _LONGEST = 20_000  # characters of an output
+_NO_TIME = (
+    "The time of handing in could not be read, so nothing is taken off for late work. Your "
+    "instructor can see why."
+)
 _SORRY = "This is no fault of yours. Please tell your instructor."
 
 
@@ -42,7 +46,7 @@ def _failed(words, why):
 
 
 def _judged(grader, root):
-    student, when = _about(root / "submission_metadata.json")
+    student, when, untimed = _about(root / "submission_metadata.json")
     remarks = []
     judged = _best_of_chapters(grader, root / "submission", student, remarks)
     if not judged:
@@ -51,12 +55,16 @@ def _judged(grader, root):
     fraction, days = grader.assignment.late_fraction(when)
     if days:
         remarks.append(
-            f"Handed in on day {days} after the due date: {fraction:.0%} of the points are taken "
-            "off."
+            f"Handed in on day {days} after the due date: {fraction * 100:g}% of the points are "
+            "taken off."
         )
+    if untimed and grader.assignment.due:
+        remarks.append(_NO_TIME)
     layers = f"Layers in force: {', '.join(grader.active)}."
     if grader.missing:
         layers += f" Missing: {'; '.join(grader.missing)}."
+    if untimed:
+        layers += f" The time of handing in was not read: {untimed}."
     tests = [_test(item, judged.get(item.name)) for item in grader.items]
     tests.append(_for_instructors(layers))
     return _report(round(score * (1 - fraction), 2), "\n".join(dict.fromkeys(remarks)), tests)
@@ -86,12 +94,36 @@ def _best_of_chapters(grader, folder, student, remarks):
 
 
 def _about(path):
-    """(who handed in, when or None) from what Gradescope says of the submission."""
+    """(who handed in or "", when or None, why not when) from what Gradescope says of it.
+
+    Each is read by itself: the file may be missing or damaged, and its fields may change.
+    """
     try:
         known = json.loads(path.read_bytes())
-        return ";".join(sorted(u["email"] for u in known["users"])), read_time(known["created_at"])
-    except Exception:  # noqa: BLE001 - it may be missing, or have changed
-        return "", None
+    except (OSError, ValueError, RecursionError) as error:
+        return "", None, f"{path.name} could not be read ({type(error).__name__})"
+    if not isinstance(known, dict):
+        return "", None, f"{path.name} holds no fields"
+    when, why = _time(known.get("created_at"))
+    return _who(known.get("users")), when, why
+
+
+def _who(users):
+    """Who handed in, by address, or by what else is known of them."""
+    users = [u for u in users if isinstance(u, dict)] if isinstance(users, list) else []
+    keys = ("email", "sid", "id", "name")
+    found = [next((str(u[key]) for key in keys if u.get(key)), "") for u in users]
+    return ";".join(sorted(filter(None, found)))
+
+
+def _time(text):
+    """(the time that a text tells or None, why not)."""
+    if text is None:
+        return None, "there is no created_at"
+    try:
+        return read_time(text), ""
+    except (UsageError, TypeError, ValueError, OverflowError, OSError):
+        return None, f"created_at is {str(text)[:60]!r}, no time"
 
 
 def _notebooks(folder, name, remarks):

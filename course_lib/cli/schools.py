@@ -64,5 +64,7 @@ def export(
     written = exports.export(folder, form, to, roster=roster, column=column)
     for sentence in [*written.remarks, *written.unmatched]:
         typer.echo(clean(sentence))
+    if not written.count:
+        raise CourseError(f"{to} was not written: it would hold the grades of 0 students")
     typer.echo(f"wrote {to} with the grades of {counted(written.count, 'student')}")
     return 1 if written.unmatched else 0
