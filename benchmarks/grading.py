@@ -159,7 +159,7 @@ def grade(submissions, to, look_at=()):
     with Processors() as processors:
         options = Options(workers=WORKERS)
         course = Course.find()
-        Run(submissions, assignment(), to, course, options, lambda text: None, progress).grade()
+        Run([submissions], assignment(), to, course, options, lambda text: None, progress).grade()
     return noted[0], time.perf_counter() - start, processors.seconds
 
 

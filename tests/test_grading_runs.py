@@ -326,6 +326,53 @@ def test_a_class_list_is_kept_and_names_strangers(again, tmp_path):
     assert "names no student" in said
 
 
+def test_several_places_at_once(again):
+    mails, packed = again.folder / "mails", io.BytesIO()
+    put(mails / "solved.ipynb", notebook(WRONG))  # handed in anew, in another place
+    put(mails / "solved\u200f.ipynb", notebook(), day=9)
+    put(mails / "nobody" / "hw2" / "x.ipynb", notebook())
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("x_1_assignsubmission_file_/a.ipynb", notebook())
+        archive.writestr("wrong.ipynb", notebook())
+    put(mails / "mallory.zip", packed.getvalue(), hour=1)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("doejane_12_345_x.ipynb", notebook())
+    put(again.folder / "canvas.zip", packed.getvalue())
+    before = rows(again.out)
+    said = again.grade(mails, again.folder / "canvas.zip")
+    found = rows(again.out)
+    (odd,) = (name for name in found if name.startswith("solved-"))
+    assert set(found) == {*before, odd, "doejane", "mallory", "nobody"}
+    assert {n: found[n] for n in before if n != "solved"} == {
+        n: row for n, row in before.items() if n != "solved"
+    }
+    assert "2 notebooks for chapter 00" in found["solved"]["note"]
+    assert (
+        r"its file is called 'solved\u200f', and solved is another student" in (found[odd]["note"])
+    )
+    assert "in more than one of the places given: solved\n" in said
+
+
+def test_who_worked_for_other_assignments_only_is_told(again, monkeypatch):
+    (again.folder / "assignments").mkdir()
+    (again.folder / "assignments" / "hw2.json").write_text("{}")
+    known = str(again.folder / "assignments")
+    monkeypatch.setattr("course_lib.classroom.assignment.FOLDER", known)
+    put(again.submitted / "nobody" / "hw2" / "x.ipynb", notebook())
+    put(again.submitted / "zoe" / "work" / "x.ipynb", notebook())
+    put(again.folder / "empty" / "nobody" / "hw2" / "x.ipynb", notebook())
+    assert "left out, with work for other assignments only: nobody\n" in again.grade()
+    found = rows(again.out)
+    assert "nobody" not in found
+    assert found["zoe"]["final"] == f"{POINTS:g}"
+    where = ("--assignment", again.assignment, "--to", again.out)
+    code, said = course("grade", again.folder / "empty", *where)
+    assert code == 2
+    assert "empty holds nothing" in said
+    assert "other assignments only: nobody" in said
+
+
 def test_shards_together_are_the_whole(first, again):
     shutil.rmtree(again.out)
     students = []
@@ -373,6 +420,11 @@ def test_a_part_that_did_not_come_to_its_end_is_judged_here(first, again):
         ({"--assignment": "missing.json"}, 2, "missing.json could not be read"),
         ({"--assignment": "unheard-of"}, 2, "no assignment is called 'unheard-of'"),
         ({"folder": "nowhere"}, 2, "there is no folder or zip file"),
+        ({"beside": "nowhere"}, 2, "there is no folder or zip file nowhere"),
+        ({"beside": "empty"}, 2, "empty holds nothing that was handed in"),
+        ({"beside": "submitted"}, 2, "submitted is given beside submitted"),
+        ({"beside": "submitted/twice"}, 2, "submitted/twice is given beside submitted"),
+        ({"beside": "mails", "to": "mails/out"}, 2, "--to is mails/out, within mails"),
         ({"folder": "a file"}, 2, "a file"),
         ({"--shard": "0/3"}, 2, "--shard is 0/3, expected i/n"),
         ({"--shard": "4/3"}, 2, "--shard is 4/3, expected i/n"),
@@ -380,9 +432,9 @@ def test_a_part_that_did_not_come_to_its_end_is_judged_here(first, again):
         ({"--which": "first"}, 2, "--which is first, expected latest or best"),
         ({"--workers": "0"}, 2, "--workers"),
         ({"--workers": "two"}, 2, "--workers"),
-        ({"--times": "nowhere.csv"}, 2, "nowhere.csv could not be read"),
+        ({"--times": "nowhere.csv"}, 2, "there is no file nowhere.csv"),
         ({"--times": "bad-times.csv"}, 2, "bad-times.csv, line 3: 'soon' is no time"),
-        ({"--overrides": "nowhere.csv"}, 2, "nowhere.csv could not be read"),
+        ({"--overrides": "nowhere.csv"}, 2, "there is no file nowhere.csv"),
         ({"--overrides": "no-exercise.csv"}, 2, "no-exercise.csv, line 2: the exercise is"),
         ({"--overrides": "bad-points.csv"}, 2, "bad-points.csv, line 3: the points are 'all'"),
         ({"--overrides": "bad-times.csv"}, 2, "bad-times.csv has no column 'exercise'"),
@@ -392,6 +444,7 @@ def test_mistakes_are_told_in_a_line_and_lose_nothing(again, monkeypatch, change
     monkeypatch.chdir(again.folder)
     Path("a file").write_text("here")
     Path("empty").mkdir()
+    put(Path("mails/x.ipynb"), notebook())
     Path("hw2.json").write_text(Path("hw1.json").read_text().replace('"hw1"', '"hw2"'))
     Path("damaged.json").write_text('{"format": 1, "name"')
     for folder, name in (("no database", "gradebook"), ("bad part", "gradebook-1-of-2")):
@@ -404,7 +457,8 @@ def test_mistakes_are_told_in_a_line_and_lose_nothing(again, monkeypatch, change
     before, judged = written(again.folder), table(again.out, "*")
     asked = {"folder": "submitted", "--assignment": "hw1.json", "to": "out"} | change
     options = [word for pair in asked.items() if pair[0][:2] == "--" for word in pair]
-    found, said = course("grade", asked["folder"], "--to", asked["to"], *options)
+    places = [asked[name] for name in ("folder", "beside") if name in asked]
+    found, said = course("grade", *places, "--to", asked["to"], *options)
     assert (found, said.count("\n")) == (code, 1), said
     assert words in said
     assert written(again.folder) == before
@@ -546,17 +600,21 @@ def test_a_students_process_that_is_killed_costs_an_exercise_at_most(small_class
     assert len(now - before) <= 1
 
 
-def test_a_notebook_that_kills_its_judge_costs_itself_alone(again, monkeypatch, tmp_path):
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "time.sleep(600)"])
+def test_a_notebook_that_ends_or_holds_its_judge_costs_itself_alone(
+    again, monkeypatch, tmp_path, end
+):
+    monkeypatch.setattr(local, "LONGEST", 900 if "kill" in end else 8)
     script = tmp_path / "fragile.py"
     script.write_text(
-        "import os, sys\n"
+        "import os, sys, time\n"
         "from course_lib.classroom import worker\n"
         "from course_lib.classroom.judging import Grader\n"
         "whole = Grader.judge\n"
         "def judge(self, read, student, known=()):\n"
         "    for judgement in whole(self, read, student, known):\n"
         "        if student == 'poisoned' and judgement.exercise == 'slope_of_a_curve':\n"
-        "            os.kill(os.getpid(), 9)\n"
+        f"            {end}\n"
         "        yield judgement\n"
         "Grader.judge = judge\n"
         "sys.exit(worker.main())\n"

@@ -12,7 +12,7 @@ from course_lib import exercises
 from course_lib.authoring import Course
 from course_lib.classroom import reading
 from course_lib.classroom.reading import read
-from course_lib.widgets.plain import block
+from course_lib.widgets.plain import BEGIN, block
 
 COURSE = Course.find()
 PATH = COURSE.notebook("02")
@@ -406,15 +406,25 @@ def test_the_block_of_answers_wherever_it_stands(shape, split):
     assert (result.answers, result.remarks) == ({"dW_by_hand": ANSWER}, [])
 
 
-def test_of_several_answers_the_last_counts_and_a_right_one_above_all():
-    cells = [ends({"02": {"why_the_batch_adds": "a"}}), ends({"02": {"why_the_batch_adds": "c"}})]
-    assert read_02(notebook(*cells)).answers == {"why_the_batch_adds": "c"}
-    cells.append(code('answer("why_the_batch_adds", "d")'))
+def test_of_two_different_answers_a_right_one_counts_else_the_last():
+    def counted(*letters):
+        cells = [ends({"02": {"why_the_batch_adds": letter}}) for letter in letters]
+        result = read_02(notebook(*cells))
+        return result.answers["why_the_batch_adds"], result.remarks
+
+    assert counted("a", "c") == ("c", [])
+    assert counted("b", "c") == counted("c", "b") == counted("b", "c", "c", "b") == ("b", [])
+    last, remarks = counted("a", "b", "c", "d")  # all that there are
+    assert last == "d"
+    assert "4 different answers to why_the_batch_adds; the last one counts" in remarks[0]
+    assert counted("a", "c", "b")[0] == "b"
+
+
+def test_the_sources_of_answers_have_an_order():
+    cells = [ends({"02": {"why_the_batch_adds": "a"}}), code('answer("why_the_batch_adds", "d")')]
     assert read_02(notebook(*cells)).answers == {"why_the_batch_adds": "d"}
-    given = {"why_the_batch_adds": "a"}
+    given = {"why_the_batch_adds": "c"}
     assert read_02(notebook(*cells), bundle_answers=given).answers == given
-    cells.insert(1, ends({"02": {"why_the_batch_adds": "b"}}))
-    assert read_02(notebook(*cells), bundle_answers=given).answers == {"why_the_batch_adds": "b"}
 
 
 def test_a_bundle_may_group_its_answers_by_chapter():
@@ -684,3 +694,40 @@ def test_bundle_answers_of_any_kind_never_raise(raw):
     ):
         answers = read_02(notebook(code("x")), bundle_answers=given_answers).answers
         json.dumps(answers, allow_nan=False).encode()
+
+
+NAMED = 'answer("why_the_batch_adds", '
+SLOW = {
+    # what a pattern could go through again and again
+    "blanks in a block": printed(block({}) + f'\n"a": 1{" " * 19_900}x' * 200),
+    "a block in blanks": printed(BEGIN + f'\n"a": 1{" " * 19_900}x' * 200),
+    "quotation marks that do not end": f"{NAMED}'" + "\\'" * 19_000,
+    "calls that do not end": f"{NAMED}\n" * 100_000,
+    "blanks": " " * 2_000_000 + "x",
+    "words": "a" * 2_000_000,
+    "dots": "a." * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("what", SLOW.values(), ids=SLOW)
+def test_reading_takes_no_longer_than_the_text_is_long(what):
+    cells = (
+        [code("", [what])] if isinstance(what, dict) else [code(f"{what}\n# {k}") for k in range(9)]
+    )
+    start = time.process_time()
+    read_02(notebook(*cells))
+    assert time.process_time() - start < 20  # minutes, where it goes with the square
+
+
+def test_a_key_without_a_value_at_the_end_of_many_blanks():
+    start = time.process_time()
+    given = b'{"cells": [], "a"' + b" " * 300_000 + b"x}"
+    assert "is damaged in line 1" in read_02(given).problem
+    assert time.process_time() - start < 20  # minutes
+
+
+def test_what_is_not_utf_8_may_not_be_as_large(monkeypatch):
+    monkeypatch.setattr(reading, "_LARGEST_OTHER", 2**20)
+    large = json.dumps(notebook(text("x" * 2**20))).encode("utf-16")
+    assert "is stored as UTF-16 and has 2 MB; 1 MB at the most" in read_02(large).problem
+    assert not read_02(large.decode("utf-16").encode()).problem

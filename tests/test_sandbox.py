@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -647,3 +648,24 @@ def test_a_forked_process_serves_a_notebook_and_ends_when_it_is_left():
         assert not os.path.exists(f"/proc/{number}")
     finally:
         made.close()
+
+
+def test_thousands_of_copies_of_the_starter_are_left_out_in_no_time():
+    copies = "def f(): raise NotImplementedError\n" * 3_000
+    start = time.process_time()
+    statements, _, answers = read(*[f"{copies}def f(): return {k}\n" for k in range(4)])
+    assert len(statements) == 4
+    assert answers["f"].cells == [1, 2, 3, 4]
+    assert time.process_time() - start < 15  # minutes, where each is looked for among all
+
+
+def test_a_long_cell_of_lines_for_ipython_is_not_parsed_again_and_again():
+    assert len(read("x = 1\n%magic\n" * 45)[0]) == 45
+    long = "x = 1  # and more words, as many as it takes\n" * 4_000
+    _, broken, _ = read(long + "%magic\n" * 45)
+    assert "too many lines" in broken[1]
+
+
+def test_remarks_list_few_of_many_cells():
+    _, _, answers = read(*["def f(): return 1"] * 200)
+    assert "(cells 1, 2, 3, 4, 5, 6, 7, 8, 9, …, 200)" in answers["f"].remark

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from course_lib.authoring import UsageError
 from course_lib.classroom import submissions
-from course_lib.classroom.submissions import Found, content, digest, find
+from course_lib.classroom.submissions import Found, content, digest, find, search
 
 NOTEBOOK = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 WHEN = (2026, 11, 20, 8, 30, 0)
@@ -61,6 +61,11 @@ def problems(root, assignment="hw1"):
     return {f.student: f.problem for f in find(root, assignment) if f.problem}
 
 
+def at(path, when):
+    """Gives a file its time, in seconds."""
+    os.utime(path, (when, when))
+
+
 def as_zip(folder, path):
     """The folder's files in a zip file, so that every layout is tried in both forms."""
     files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
@@ -82,6 +87,9 @@ LAYOUTS = {
             "submitted/alice/hw1/02.ipynb",
             "submitted/alice/hw2/03.ipynb",
             "submitted/bob/hw2/03.ipynb",
+            "submitted/bob/hw2/timestamp.txt",
+            "gradebook.db",
+            "nbgrader_config.py",
             "release/hw1/02.ipynb",
             "source/hw1/02.ipynb",
         ],
@@ -144,39 +152,78 @@ def test_every_layout_is_recognised_in_a_folder_and_in_a_zip(layout, form, tmp_p
     put(root, *names)
     if form == "zip":
         root = as_zip(root, tmp_path / "all.zip")
-    found = find(root, "hw1")
+    found = find(root, "hw1", ["hw1", "hw2"])
     assert [f.student for f in found] == sorted(expected)
     assert not [f.problem for f in found if f.problem]
     assert all(content(f) == NOTEBOOK for f in found)
     assert all(f.when.tzinfo and f.when_from for f in found)
 
 
+CANVAS = {"doejane_12_345_x.ipynb": NOTEBOOK, "roerichard_LATE_13_346_x.ipynb": NOTEBOOK}
+MOODLE = {
+    "Jane Doe_1_assignsubmission_file_/x.ipynb": NOTEBOOK,
+    "Max Roe_2_assignsubmission_file_/x.ipynb": NOTEBOOK,
+    "__MACOSX/._x.ipynb": b"junk",
+}
+
+
+@pytest.mark.parametrize("form", ["folder", "zip", "zip around"])
 @pytest.mark.parametrize(
-    "name", ["submissions.zip", "course-hw1-77.zip", "BIO_submissions (2).zip"]
+    ("names", "expected"),
+    [
+        (["submissions.zip"], ["doejane", "roerichard"]),
+        (["BIO_submissions (2).zip"], ["doejane", "roerichard"]),
+        (["course-hw1-77.zip"], ["Jane Doe", "Max Roe"]),
+        (["one.zip", "course-hw1-77.zip"], ["Jane Doe", "Max Roe", "doejane", "roerichard"]),
+    ],
 )
-def test_the_zip_of_an_lms_may_lie_in_the_folder(name, tmp_path):
-    put(tmp_path, "alice.ipynb")
-    members = {
-        "doejane_12_345_x.ipynb": NOTEBOOK,
-        "roerichard_LATE_13_346_x.ipynb": NOTEBOOK,
-    }
-    if "hw1" in name:
-        members = {"Jane Doe_1_assignsubmission_file_/x.ipynb": NOTEBOOK}
-    put(tmp_path, name, data=zipped(members))
-    lms = ["Jane Doe"] if "hw1" in name else ["doejane", "roerichard"]
-    assert students(tmp_path) == sorted(["alice", *lms])
+def test_downloads_alone_in_a_folder_are_opened(names, expected, form, tmp_path):
+    root = tmp_path / "handed in"
+    for name in names:
+        members = MOODLE if "hw1" in name else CANVAS
+        if form == "folder":
+            for member, data in members.items():
+                put(root / name.removesuffix(".zip"), member, data=data)
+        else:
+            put(root, name, data=zipped(members))
+    put(root, "README.md", "Thumbs.db")
+    root = as_zip(root, tmp_path / "all.zip") if form == "zip around" else root
+    found, remarks = search([root], "hw1")
+    assert [f.student for f in found] == expected
+    assert not problems(root)
+    assert remarks[-1].startswith("opened as downloads of a whole class: ")
+    assert all(content(f) == NOTEBOOK for f in found)
 
 
-def test_an_unpacked_lms_folder_may_lie_beside_students(tmp_path):
-    put(tmp_path, "alice/x.ipynb", "submissions/doejane_12_345_x.ipynb")
-    assert students(tmp_path) == ["alice", "doejane"]
+@pytest.mark.parametrize("members", [CANVAS, MOODLE])
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_beside_others_work_a_download_is_not_opened_but_told(form, members, tmp_path):
+    put(tmp_path, "alice/x.ipynb")
+    if form == "zip":
+        put(tmp_path, "section.zip", data=zipped(members))
+    else:
+        for member, data in members.items():
+            put(tmp_path / "section", member, data=data)
+    assert students(tmp_path) == ["alice", "section"]
+    assert "course grade mails canvas.zip" in problems(tmp_path)["section"]
+
+
+def test_mixtures_are_several_places(tmp_path):
+    put(tmp_path, "canvas.zip", data=zipped(CANVAS))
+    put(tmp_path, "mails/alice.ipynb", "mails/bob.zip", "more/bob/x.ipynb")
+    put(tmp_path, "mails/bob.zip", data=zipped({"x.ipynb": NOTEBOOK}))
+    put(tmp_path, "school/submitted/carol/hw1/x.ipynb", "school/source/hw1/x.ipynb")
+    places = [tmp_path / name for name in ("canvas.zip", "mails", "more", "school")]
+    found, remarks = search(places, "hw1")
+    assert [f.student for f in found] == ["alice", "bob", "bob", "carol", "doejane", "roerichard"]
+    assert remarks == ["in more than one of the places given: bob"]
 
 
 def test_canvas_says_who_is_late_and_which_upload_is_the_last(tmp_path):
     put(tmp_path, "doejane_LATE_12_345_x-2.ipynb", "doejane_12_345_x.ipynb")
     put(tmp_path, "doejane_12_345_x-1.ipynb", "roe_13_346_x.ipynb", "doejane_12_345_x-10.ipynb")
     for path in tmp_path.iterdir():
-        os.utime(path, (1_790_000_000, 1_790_000_000))
+        at(path, 1_790_000_000)
     found = find(tmp_path, "hw1")
     ends = [f.path.name.rpartition("x")[2] for f in found]
     assert ends == [".ipynb", "-1.ipynb", "-10.ipynb", "-2.ipynb", ".ipynb"]
@@ -223,19 +270,66 @@ def test_a_timestamp_that_is_none_leaves_the_files_time(text, tmp_path):
     assert found.when_from == "the file's time"
 
 
-def test_another_assignment_by_its_timestamp_is_left_out_or_said(tmp_path):
-    put(tmp_path, "alice/hw2/x.ipynb", "alice/hw2/timestamp.txt", "bob/x.ipynb")
-    assert "no folder hw1" in problems(tmp_path)["alice"]
-    put(tmp_path, "carol/hw1/x.ipynb")
-    assert students(tmp_path) == ["bob", "carol"]
+def test_a_timestamp_counts_only_where_all_have_one(tmp_path):
+    put(tmp_path, "alice/hw1/x.ipynb", "mallory/hw1/x.ipynb", "other/hw2/x.ipynb")
+    put(tmp_path, "mallory/hw1/timestamp.txt", data=b"2026-01-01 00:00:00 UTC")
+    found, remarks = search([tmp_path], "hw1", ["hw2"])
+    assert [(f.student, f.when_from) for f in found] == [
+        ("alice", "the file's time"),
+        ("mallory", "the file's time"),
+    ]
+    assert any("with mallory, and not with alice" in words for words in remarks)
+    put(tmp_path, "alice/hw1/timestamp.txt", data=b"2026-01-02 00:00:00 UTC")
+    (tmp_path / "nobody").mkdir()  # hands in nothing, and so has no time
+    found = find(tmp_path, "hw1", ["hw2"])
+    assert [f.when_from for f in found if not f.problem] == ["nbgrader's timestamp.txt"] * 2
+    put(tmp_path, "bob.ipynb")
+    assert {f.when_from for f in find(tmp_path, "hw1") if not f.problem} == {"the file's time"}
+
+
+def test_only_another_assignment_that_is_known_is_left_out(tmp_path):
+    put(tmp_path, "submitted/alice/work/x.ipynb", "submitted/mallory/hw1/x.ipynb")
+    put(tmp_path, "submitted/bob/hw2/x.ipynb", "submitted/carol/hw2/x.ipynb")
+    put(tmp_path, "submitted/carol/mine/y.ipynb")
+    found, remarks = search([tmp_path], "hw1", ["hw1", "hw2"])
+    assert [(f.student, f.path.name) for f in found] == [
+        ("alice", "x.ipynb"),
+        ("carol", "y.ipynb"),
+        ("mallory", "x.ipynb"),
+    ]
+    assert remarks == ["left out, with work for other assignments only: bob"]
+    found, remarks = search([tmp_path], "hw1")
+    assert [f.student for f in found] == ["alice", "bob", "carol", "carol", "mallory"]
+    assert not remarks
+
+
+def test_a_folder_called_submitted_hides_nobody(tmp_path):
+    put(tmp_path, "alice.ipynb", "submitted/mallory.ipynb", "submitted/alice.ipynb")
+    found, remarks = search([tmp_path], "hw1")
+    assert [f.student for f in found] == ["alice", "submitted", "submitted"]
+    assert "give it by itself" in remarks[0]
 
 
 def test_times_are_those_of_the_outermost_file(tmp_path):
     put(tmp_path, "alice.zip", data=zipped({"x.ipynb": NOTEBOOK}))
-    os.utime(tmp_path / "alice.zip", (1_790_000_000, 1_790_000_000))
+    at(tmp_path / "alice.zip", 1_790_000_000)
     (found,) = find(tmp_path, "hw1")
     assert found.when.timestamp() == 1_790_000_000
     assert found.when_from == "the file's time"
+
+
+def test_no_time_in_a_students_zip_wins_over_the_zips_own(tmp_path):
+    decoy = zipped({"z_1_assignsubmission_file_/r.txt": b"x", "alice.ipynb": NOTEBOOK})
+    members = {"x.ipynb": NOTEBOOK, "inner.zip": zipped({"y.ipynb": NOTEBOOK})}
+    put(tmp_path, "mallory.zip", data=decoy)
+    put(tmp_path, "nested.zip", "folder/x.zip", "doejane_12_345_x.zip", data=zipped(members))
+    for path in tmp_path.rglob("*.zip"):
+        at(path, 1_790_000_000)
+    found = find(tmp_path, "hw1")
+    assert {f.student for f in found} == {"mallory", "nested", "folder", "doejane"}
+    assert {(f.when.timestamp(), f.when_from) for f in found} == {
+        (1_790_000_000, "the file's time")
+    }
 
 
 # zips and bundles --------------------------------------------------------------------------------
@@ -304,6 +398,13 @@ def test_names_in_a_zip_that_do_not_say_they_are_utf8(tmp_path):
     assert content(found) == NOTEBOOK
 
 
+def test_what_is_taken_for_a_folder_of_a_class_is_told(tmp_path):
+    put(tmp_path / "mails", "mallory/alice/x.ipynb", "mallory/bob/x.ipynb")
+    _, remarks = search([tmp_path / "mails"], "hw1")
+    words = "mallory is taken for the folder of a whole class: there is nothing else in mails"
+    assert remarks == [words]
+
+
 # names -------------------------------------------------------------------------------------------
 
 
@@ -333,6 +434,77 @@ def test_a_name_that_is_no_text(tmp_path):
     (found,) = find(tmp_path, "hw1")
     assert found.student.encode("utf-8") == b"J?rgen"
     assert content(found) == NOTEBOOK
+
+
+def test_what_a_student_made_never_names_others(tmp_path):
+    decoys = {
+        "x_1_assignsubmission_file_/a.ipynb": NOTEBOOK,
+        "alice.ipynb": NOTEBOOK,
+        "carol/hw.ipynb": NOTEBOOK,
+        "doejane_12_345_x.ipynb": NOTEBOOK,
+    }
+    put(tmp_path, "alice.ipynb", "carol/hw.ipynb", "mal3/submitted/alice/hw1/x.ipynb")
+    put(tmp_path, "mallory.zip", data=zipped(decoys))
+    put(tmp_path, "mal4.zip", data=zipped({f"submissions/{n}": d for n, d in decoys.items()}))
+    put(tmp_path, "mal5.zip", data=zipped({"course-hw1-77.zip": zipped(MOODLE)}))
+    for name in decoys:
+        put(tmp_path / "mal2", name)
+    found = find(tmp_path, "hw1")
+    names = ["alice", "carol", "mal2", "mal3", "mal4", "mal5", "mallory"]
+    assert sorted({f.student for f in found}) == names
+    assert [f.path.name for f in found if f.student in ("alice", "carol")] == [
+        "alice.ipynb",
+        "hw.ipynb",
+    ]
+    assert len([f for f in found if f.student == "mallory" and not f.problem]) == 4
+    assert "whole class" in problems(tmp_path)["mallory"]
+
+
+def test_names_of_files_that_only_look_alike_are_different_students(tmp_path):
+    put(tmp_path, "alice.ipynb", "alice\u200f.ipynb", "alice.zip", "dan\u200f.ipynb")
+    put(tmp_path, "alice.zip", data=zipped({"x.ipynb": NOTEBOOK}))
+    put(tmp_path, "bob/x.ipynb", "bob.ipynb", "bob .ipynb", "eve .ipynb", "eve  .ipynb")
+    put(tmp_path, "zoe\u200f/x.ipynb", "zoe\u200f.ipynb")
+    found = find(tmp_path, "hw1")
+    plain = [f.student for f in found if not f.note]
+    assert plain == ["alice", "alice", "bob", "bob", "dan", "zoe", "zoe"]
+    odd = {f.note: f.student for f in found if f.note}
+    assert len(odd) == len(set(odd.values())) == 4
+    assert odd[r"its file is called 'alice\u200f', and alice is another student"][:6] == "alice-"
+    assert odd["its file is called 'bob ', and bob is another student"][:4] == "bob-"
+
+
+def test_nobody_can_choose_the_name_that_another_gets(tmp_path):
+    first, second = (unicodedata.normalize(form, "Zoë") for form in ("NFD", "NFC"))
+    put(tmp_path, f"{first}.ipynb", f"{second}.ipynb")
+    (code,) = (f.student for f in find(tmp_path, "hw1") if f.note)
+    put(tmp_path, f"{code}.ipynb")
+    assert len(set(students(tmp_path))) == 3
+    put(tmp_path / "lms", "leemin_12_345_x.ipynb", "leemin_99_346_x.ipynb")
+    put(tmp_path / "mails", "leemin_12.ipynb", "leemin.ipynb", "leemin_12_19_x.ipynb")
+    found, _ = search([tmp_path / "lms", tmp_path / "mails"], "hw1")
+    told = {f.path.name: f.student for f in found}
+    assert len(set(told.values())) == 5
+    assert told["leemin_12_345_x.ipynb"] == "leemin_12"
+    assert told["leemin_99_346_x.ipynb"] == "leemin_99"
+    put(tmp_path / "more", "leemin.ipynb", "leemin_12_19_x.ipynb")
+    put(tmp_path / "one", "leemin_12_345_x.ipynb")
+    found, _ = search([tmp_path / "one", tmp_path / "more"], "hw1")
+    assert [f.path.parent.name for f in found if f.student == "leemin"] == ["one"]
+    assert len({f.student for f in found}) == 3
+
+
+@pytest.mark.parametrize(
+    "of_carol", ["carol.ipynb", "carol/x.ipynb", "carol_12_345_x.ipynb", "02_carol_submission.zip"]
+)
+@pytest.mark.parametrize("claim", ["carol", "carol\u200f "])
+def test_a_bundle_cannot_take_a_name_that_is_taken(claim, of_carol, tmp_path):
+    put(tmp_path, of_carol, data=bundle() if of_carol.endswith("zip") else NOTEBOOK)
+    put(tmp_path, "submission.zip", data=bundle(claim))
+    carol, mallory = find(tmp_path, "hw1")
+    assert (carol.student, carol.note) == ("carol", "")
+    assert mallory.student == "submission"
+    assert mallory.note == "the bundle calls itself carol, as another student is called"
 
 
 # nothing to read ---------------------------------------------------------------------------------
@@ -508,14 +680,92 @@ def test_a_checksum_that_is_wrong(tmp_path):
         digest(found)
 
 
+LEFT_OUT = "more notebooks or zip files were left out: of one student the latest 30 are taken"
+
+
+def test_a_students_notebooks_are_limited_in_all_places_together(tmp_path):
+    many = zipped([(f"{i}.ipynb", NOTEBOOK) for i in range(29)])
+    put(tmp_path, "mails/alice.zip", data=zipped({"a.zip": many, "b.zip": many}))
+    put(tmp_path, *[f"more/alice/{i}.ipynb" for i in range(3)], "more/bob/x.ipynb")
+    at(tmp_path / "mails" / "alice.zip", 1_790_000_000)
+    for i in range(3):
+        at(tmp_path / "more" / "alice" / f"{i}.ipynb", 1_790_000_000 + i - 1)
+    found, _ = search([tmp_path / "mails", tmp_path / "more"], "hw1")
+    mine = [f for f in found if f.student == "alice"]
+    assert [f.problem for f in mine if f.problem] == [f"31 {LEFT_OUT}"]
+    assert len({(f.path, f.member) for f in mine}) == 31
+    assert [f.path.name for f in mine][-1] == "2.ipynb"
+    assert "0.ipynb" not in [f.path.name for f in mine if not f.problem]
+    assert [f.problem for f in found if f.student == "bob"] == [""]
+
+
+def test_what_cannot_be_read_hides_no_notebook_and_is_limited(tmp_path):
+    put(tmp_path, *[f"alice/{i}/{k}.ipynb" for i in range(2) for k in range(20)], data=b"")
+    put(tmp_path, "alice/good.ipynb")
+    at(tmp_path / "alice" / "good.ipynb", 2_000_000_000)
+    found = find(tmp_path, "hw1")
+    assert [f.path.name for f in found if not f.problem] == ["good.ipynb"]
+    assert len(found) <= 32
+
+
+def test_zips_in_zips_are_limited_too(tmp_path, monkeypatch):
+    opened = []
+    real = submissions._tree_of_zip
+
+    def counted(path, member, *rest):
+        opened.append(member)
+        return real(path, member, *rest)
+
+    monkeypatch.setattr(submissions, "_tree_of_zip", counted)
+    data = zipped({"x.ipynb": NOTEBOOK})
+    for _ in range(2):
+        data = zipped([(f"{i}.zip", data) for i in range(40)])
+    put(tmp_path, "alice.zip", data=data)
+    put(tmp_path, "bob.ipynb")
+    found = find(tmp_path, "hw1")
+    assert len([f for f in found if not f.problem]) <= 31
+    assert "were left out" in problems(tmp_path)["alice"]
+    assert len(opened) <= 2 * 31 + 2  # it was looked through twice
+
+
+def test_a_zip_in_a_zip_is_unpacked_once_for_all_its_members(tmp_path, monkeypatch):
+    unpacked = []
+    real = submissions._pieces_of_member
+
+    def counted(archive, name):
+        unpacked.append(name)
+        return real(archive, name)
+
+    monkeypatch.setattr(submissions, "_pieces_of_member", counted)
+    inner = zipped([(f"{i}.ipynb", f"{i}".encode()) for i in range(12)])
+    outer = zipped({"b.zip": inner, "c.zip": inner})
+    put(tmp_path, "alice.zip", data=zipped({"a.zip": outer}))
+    found = find(tmp_path, "hw1")
+    for read in (digest, content):
+        assert len({read(f) for f in found}) == 12
+    assert len(found) == 24
+    # To find them, for the digests, and for the contents.
+    assert max(unpacked.count(name) for name in ("a.zip", "b.zip", "c.zip")) <= 3
+
+
+def test_a_zip_in_a_zip_that_unpacks_to_much_more_is_refused(tmp_path):
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("pad.bin", bytes(21 * 2**20))
+        archive.writestr("x.ipynb", NOTEBOOK)
+    put(tmp_path, "mallory.zip", data=zipped({"inner.zip": inner.getvalue()}))
+    put(tmp_path, "alice.zip", data=inner.getvalue())
+    alice, mallory = find(tmp_path, "hw1")
+    assert not alice.problem
+    assert "as in a zip bomb" in mallory.problem
+
+
 def test_too_many_members_and_too_long_a_list(tmp_path, monkeypatch):
     data = zipped([(f"{i}.ipynb", NOTEBOOK) for i in range(150)])
     put(tmp_path, "alice.zip", data=data)
     found = find(tmp_path, "hw1")
-    assert len(found) == 101
-    assert [f.problem for f in found if f.problem] == [
-        "of 150 notebooks and zip files the first 100 were taken"
-    ]
+    assert [f.problem for f in found if f.problem] == [f"120 {LEFT_OUT}"]
+    assert len(found) == 31
     monkeypatch.setattr(submissions, "_MOST_MEMBERS", 100)
     assert "too much" in problems(tmp_path)["alice"]
     monkeypatch.setattr(submissions, "_LONGEST_LIST", 70_000)

@@ -12,6 +12,7 @@ from course_lib.authoring import CourseError
 from course_lib.sandbox.frames import encode, read_frame, reading_from
 
 TRIES = 2  # with a worker that dies, before the notebook is given up
+LONGEST = 15 * 60.0  # seconds for one notebook, many times what the worst known ones take
 
 
 class _Worker:
@@ -44,16 +45,22 @@ class _Worker:
         return read_frame(reading_from(self._process.stdout))
 
     def judge(self, task):
-        """The messages on one task. Raises EOFError when the process dies."""
+        """The messages on one task. Raises EOFError when the process dies, or takes too long."""
         try:
             self._send(task.plain())
         except OSError:
             raise EOFError from None
-        while True:
-            message = self._receive()
-            yield message
-            if "done" in message:
-                return
+        limit = threading.Timer(LONGEST, self._process.kill)
+        limit.daemon = True
+        limit.start()
+        try:
+            while True:
+                message = self._receive()
+                yield message
+                if "done" in message:
+                    return
+        finally:
+            limit.cancel()
 
     def close(self):
         with contextlib.suppress(OSError):  # what it did not take any more

@@ -18,12 +18,13 @@ MOST_SOURCE = 20 * 2**20  # characters of source in all
 LONGEST_ANSWER = 20_000  # bytes of a raw answer as JSON
 DEEPEST_ANSWER = 6  # lists and tables in each other
 _MOST_OF_ANY_KIND = 20_000  # cells
-_MOST_TOKENS = 4_000_000  # steps of a walk; 100 MB of output take less than a million
+_MOST_TOKENS = 2_000_000  # steps of a walk; 100 MB of output take less than a million
 _MOST_BREAKS = 100  # damaged places after which reading goes on
 _MOST_CALLS = 200  # of `ask` and `answer`
-_MOST_CHOICES = 50  # different answers to one question
+_MOST_CHOICES = 2  # different answers to one question of which a right one counts
 _MOST_REMARKS = 30
 _LARGEST_OUTPUT = 5 * 2**20  # bytes of one output that holds answers
+_LARGEST_OTHER = 50 * 2**20  # bytes of a notebook that is not UTF-8, which takes more memory
 _LARGEST_METADATA = 2**20
 _SMALL_CELL = 20_000  # bytes up to which a cell is parsed as a whole
 _PER_PART = 10  # what a member of an object or list costs, in tokens
@@ -39,7 +40,7 @@ _TOKEN = re.compile(
     rb'|([\[{])|([\]}])|(")'
 )
 _CELL = re.compile(rb'\{\s*"(?:cell_type|attachments|execution_count)"\s*:')
-_AT_END = re.compile(rb'\s*(?:"[^"]*"?\s*:?)?\s*')
+_AT_END = re.compile(rb'\s*+(?:"[^"]*+"?\s*+:?)?\s*+')
 _CONFLICT = re.compile(rb"^(?:<{7}(?: .*)?|={7}|>{7}(?: .*)?|\|{7}(?: .*)?)\r?$", re.M)
 _CALL = re.compile(
     r"^[ \t]*(?:\w+[ \t]*=[ \t]*|print[ \t]*\([ \t]*)?(?:\w+\.){0,3}"
@@ -47,10 +48,10 @@ _CALL = re.compile(
     re.M,
 )
 _PYTHON = re.compile(
-    r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|#[^\n]*|([\[({])|([\])}])", re.DOTALL
+    r"'(?:[^'\\\n]|\\.)*'?|\"(?:[^\"\\\n]|\\.)*\"?|#[^\n]*|([\[({])|([\])}])", re.DOTALL
 )
 _FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.M | re.DOTALL)
-_LINE_OF_BLOCK = re.compile(r'^\s*"(\w+)":\s*(.*?),?\s*$')
+_LINE_OF_BLOCK = re.compile(r'"(\w+)":(.*)')
 
 
 @dataclass
@@ -90,9 +91,9 @@ def read(content, items, chapters, bundle_answers=None, hint=""):
     items: the assignment's exercises and questions. chapters: its chapters, ("02", "03").
     bundle_answers: those that `course submit` packed beside the notebook. hint: the file's name.
 
-    Of a question with several answers (printed by `answers()`, then those written out in `ask` or
-    `answer`, then the bundle's) the last right one counts, as in the notebook itself, and without
-    a right one the last.
+    Of a question with two different answers (printed by `answers()`, then those written out in
+    `ask` or `answer`, then the bundle's) the last right one counts, as in the notebook itself;
+    of more than two the last.
     """
     remarks, own, cells = [], {}, []
     problem = ""
@@ -128,6 +129,11 @@ def _as_utf8(content, remarks):
     if encoding == "utf-8-sig":
         content = content[3:]
     elif encoding != "utf-8":
+        if len(content) > _LARGEST_OTHER:
+            raise _NoNotebook(
+                f"The file is stored as {encoding.upper()} and has {len(content) / 2**20:,.0f} MB; "
+                f"{_LARGEST_OTHER // 2**20} MB at the most are read. Save it as UTF-8."
+            )
         text = content.decode(encoding, errors="replace").removeprefix("\ufeff")
         if text.lstrip("\0 \t\r\n")[:1] == "{":
             content = text.encode("utf-8", errors="replace")
@@ -610,14 +616,18 @@ def _answers(cells, items, bundle_answers, remarks):
                 f"The answer to {name} in cell {number} is not written out as a value, so it "
                 "could not be read."
             )
-    return {name: _chosen(questions[name], raws) for name, raws in choices.items() if raws}
+    return {name: _chosen(questions[name], raws, remarks) for name, raws in choices.items() if raws}
 
 
-def _chosen(question, raws):
-    """The last right answer, else the last."""
+def _chosen(question, raws, remarks):
+    """Of two different answers the last right one, else the last."""
     different = {json.dumps(raw): raw for raw in reversed(raws)}
-    if len(different) > 1:
-        for raw in list(different.values())[:_MOST_CHOICES]:
+    if len(different) > _MOST_CHOICES:  # whoever hands in all that there are knows nothing
+        remarks.append(
+            f"There are {len(different)} different answers to {question.name}; the last one counts."
+        )
+    elif len(different) > 1:
+        for raw in different.values():
             if question.judge(raw).passed:
                 return raw
     return raws[-1]
@@ -679,10 +689,10 @@ def _printed(cell, remarks):
 def _by_line(block):
     found = []
     for line in block.splitlines():
-        match = _LINE_OF_BLOCK.match(line) if len(line) <= LONGEST_ANSWER else None
-        if match and match[2] != "{":
+        match = _LINE_OF_BLOCK.fullmatch(line.strip()) if len(line) <= LONGEST_ANSWER else None
+        if match:
             try:
-                found.append((match[1], json.loads(match[2])))
+                found.append((match[1], json.loads(match[2].removesuffix(","))))
             except (ValueError, RecursionError):
                 continue
     return found

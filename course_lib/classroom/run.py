@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from course_lib.authoring import CourseError, UsageError
+from course_lib.classroom import assignment as assignments
 from course_lib.classroom import marks, submissions, writing
 from course_lib.classroom.gradebook import Gradebook, key_of
 from course_lib.classroom.judging import all_imports
@@ -66,25 +67,34 @@ class Options:
 
 
 class Run:
-    """One run of the grader on a folder of submissions.
+    """One run of the grader on folders and zip files of submissions.
 
-    say: is called with sentences. progress: is called with the number of notebooks, and returns an
-    object with `update()` and `close()`.
+    roots: their paths, each of which is judged for its layout by itself. say: is called with
+    sentences. progress: is called with the number of notebooks, and returns an object with
+    `update()` and `close()`.
     """
 
-    def __init__(self, root, assignment, to, course, options, say, progress):
+    def __init__(self, roots, assignment, to, course, options, say, progress):
         self.assignment, self.course, self.options = assignment, course, options
         self.to, self.say, self.progress = Path(to), say, progress
-        self.found = submissions.find(Path(root), assignment.name)
-        if not self.found:
-            raise UsageError(
-                f"{root} holds nothing that was handed in: notebooks, folders or zip files of "
-                "students were wanted"
-            )
-        if self.to.resolve().is_relative_to(Path(root).resolve()):
-            raise UsageError(
-                f"--to is {to}, within {root}: the next run would take results for submissions"
-            )
+        roots = [Path(root) for root in roots]
+        for one, other in itertools.permutations(roots, 2):
+            if one.resolve().is_relative_to(other.resolve()):
+                raise UsageError(f"{one} is given beside {other}, which holds it already")
+        others = {path.stem for path in (course.root / assignments.FOLDER).glob("*.json")}
+        self.found, remarks = submissions.search(roots, assignment.name, others)
+        for root in roots:
+            if not any(found.path.is_relative_to(root) for found in self.found):
+                raise UsageError(
+                    f"{root} holds nothing that was handed in: notebooks, folders or zip files of "
+                    f"students were wanted{''.join(f'; {words}' for words in remarks)}"
+                )
+            if self.to.resolve().is_relative_to(root.resolve()):
+                raise UsageError(
+                    f"--to is {to}, within {root}: the next run would take results for submissions"
+                )
+        for words in remarks:
+            say(words)
         self._students = {f.student for f in self.found}
         if options.shard:
             self.found = [f for f in self.found if _in_shard(f.student, options.shard)]
@@ -199,13 +209,14 @@ class Run:
                 if not found.problem:
                     yield Task(found, key, tuple(gradebook.judgements(key)))
                     continue
-                gradebook.describe(key, "", found.problem, ())
+                gradebook.describe(key, "", found.problem, _noted(found))
                 gradebook.finish(key)
             bar.update()
 
     def _keep(self, gradebook, task, message, host):
         if "read" in message:
-            gradebook.describe(task.key, *message["read"])
+            chapter, problem, remarks = message["read"]
+            gradebook.describe(task.key, chapter, problem, [*_noted(task.found), *remarks])
         elif "judgement" in message:
             judgement = Judgement(**message["judgement"])
             gradebook.add(task.key, judgement, message.get("host", host))
@@ -215,9 +226,14 @@ class Run:
                 "if that does not help, look at it by hand"
             )
             known = gradebook.submission(task.key)
-            gradebook.describe(task.key, known.chapter, words, known.remarks)
+            remarks = known.remarks or _noted(task.found)
+            gradebook.describe(task.key, known.chapter, words, remarks)
         elif "done" in message:
             gradebook.finish(task.key)
+
+
+def _noted(found):
+    return (found.note,) if found.note else ()
 
 
 def _in_shard(student, shard):

@@ -3,10 +3,12 @@
 Only names are looked at, and within zip files their lists of members. Nothing is unpacked to disk.
 """
 
+import collections
 import contextlib
 import datetime
 import functools
 import hashlib
+import itertools
 import os
 import re
 import stat
@@ -26,7 +28,9 @@ _LARGEST_ARCHIVE = 2 * 2**30  # bytes that a student's zip may unpack to
 _MOST_RATIO = 500  # bytes from one, where it comes to more than _SUSPICIOUS
 _SUSPICIOUS = 150 * 2**20
 _MOST_MEMBERS = 10_000  # files in a student's zip
-_MOST_NOTEBOOKS = 100  # of one student, in one place
+_MOST_NOTEBOOKS = 30  # of one student, in all places together, and as many zips in zips
+_MOST_RATIO_INSIDE = 20  # of a zip in a zip, which is packed already, above _LARGE_INSIDE
+_LARGE_INSIDE = 20 * 2**20
 _LONGEST_LIST = 16 * 2**20  # bytes of the list of members of a student's zip
 _LONGEST_CLASS_LIST = 200 * 2**20
 _DEEPEST_FOLDER = 12
@@ -58,6 +62,13 @@ _ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, IndexError),
     *(RuntimeError, NotImplementedError, OverflowError, TypeError, MemoryError),
 )
+_COURSE_OF_NBGRADER = {  # what lies beside its `submitted`
+    *("source", "release", "autograded", "feedback", "downloaded", "logs", "nbgrader_config.py"),
+}
+_A_DOWNLOAD = (
+    "it looks like the download of a whole class; give it to `course grade` by itself, beside the "
+    "others: course grade mails canvas.zip …"
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ class Found:
     student: as the folder, the file or the LMS names them. path: of the file on disk. member:
     names inside zips, the outermost first. when: aware, or None. when_from: what tells the time.
     late_flag: Canvas wrote LATE into the name. bundle: made by `course submit`. problem: why there
-    is nothing to read, in words.
+    is nothing to read, in words. note: what is odd about the name, in words.
     """
 
     student: str
@@ -78,25 +89,44 @@ class Found:
     late_flag: bool = False
     bundle: bool = False
     problem: str = ""
+    note: str = ""
 
 
-def find(root, assignment_name):
-    """What lies in a folder or a zip file, as a list of `Found`, by student, time and path.
+def find(root, assignment_name, others=()):
+    """What lies in a folder or a zip file, as a list of `Found`; see `search`."""
+    return search([root], assignment_name, others)[0]
 
-    Each entry is recognised by itself, so layouts may be mixed:
+
+def search(roots, assignment_name, others=()):
+    """What lies in folders and zip files, as (list of `Found` by student, time and path, remarks).
+
+    Each root is recognised by itself. Its own entries say whose they are, and never what is inside
+    of an entry, which a student made:
 
     - `NAME.ipynb`; `NAME/…/ANY.ipynb`; `NAME.zip` with notebooks in it.
-    - nbgrader's `submitted/NAME/ASSIGNMENT/`, from the course's folder or from `submitted`; other
-      assignments are left out.
-    - names as Canvas and Moodle write them, in a folder or in a zip file.
+    - nbgrader's `submitted/NAME/ASSIGNMENT/`, from the course's folder or from `submitted`. Folders
+      named as one of `others`, which are assignments too, are left out. Its timestamp.txt counts
+      where all who handed in have one.
+    - names as Canvas and Moodle write them.
+    - nothing but downloads of Canvas or Moodle, as folders or zip files.
     - bundles of `course submit`. The student is whom the folder or the LMS names, then the file's
       name up to `_submission`, without the chapter. Only where that leaves nothing, the name in
-      the bundle counts.
+      the bundle counts, if nobody else has it.
 
-    Students of one name whom the LMS tells apart by number get the number after their name. Raises
-    UsageError when `root` is missing, or is neither a folder nor a zip file.
+    Students of one name whom the LMS tells apart by number get the number after their name. Names
+    of files that are the same only when cleaned, or the same as a name of the LMS's, are told apart
+    by a code. remarks: sentences on what was left out. Raises UsageError when a root is missing, or
+    is neither a folder nor a zip file.
     """
-    root = Path(root)
+    found = _Search(assignment_name, others)
+    for root in map(Path, roots):
+        found.top(_root(root))
+    students = found.students()
+    papers = [paper for name in sorted(students) for paper in _of_one(students[name])]
+    return papers, found.remarks(students)
+
+
+def _root(root):
     if not root.exists():
         raise UsageError(f"there is no folder or zip file {root}")
     if root.is_dir():
@@ -112,9 +142,7 @@ def find(root, assignment_name):
                 f"{root} is neither a folder nor a zip file that can be read: {_words(error)}"
             ) from None
     top.name = root.resolve().name
-    search = _Search(assignment_name)
-    search.top(top)
-    return search.results()
+    return top
 
 
 def content(found):
@@ -192,9 +220,8 @@ def _on_disk(entry, depth):
 def _tree_of_zip(path, member, name, longest=None):
     """The tree in a zip file on disk, or in one inside of it. Raises one of _ZIP_ERRORS."""
     top = _Node(name, os.fspath(path), member, inside={})
-    with _archive(os.fspath(path), member, longest) as archive:
-        for entry in archive.infolist():
-            _grow(top, entry)
+    for entry in _archive(os.fspath(path), member, longest).infolist():
+        _grow(top, entry)
     return top
 
 
@@ -250,7 +277,9 @@ def _refusal(entry):
         return "it is packed in a way other than deflate"
     if entry.file_size > LARGEST:
         return _too_large(entry.file_size)
-    if entry.file_size > max(_SUSPICIOUS, _MOST_RATIO * entry.compress_size):
+    inside = entry.filename.lower().endswith(".zip")
+    large, ratio = (_LARGE_INSIDE, _MOST_RATIO_INSIDE) if inside else (_SUSPICIOUS, _MOST_RATIO)
+    if entry.file_size > max(large, ratio * entry.compress_size):
         return f"{entry.compress_size:,} bytes unpack to {entry.file_size:,}, as in a zip bomb"
     return ""
 
@@ -306,19 +335,33 @@ def _outermost(path, changed, process, longest):
     return _Archive(open(path, "rb"), longest)
 
 
-@contextlib.contextmanager
+@functools.lru_cache(maxsize=2)
+def _inside(path, changed, process, member):
+    """A zip file inside of one, unpacked, for as long as its members are read in a row.
+
+    Two, since the one that is read may itself lie in another.
+    """
+    *around, name = member
+    archive = (
+        _inside(path, changed, process, tuple(around))
+        if around
+        else _outermost(path, changed, process, _LONGEST_CLASS_LIST)
+    )
+    file = tempfile.SpooledTemporaryFile(32 * _PIECE)
+    try:
+        for piece in _pieces_of_member(archive, name):
+            file.write(piece)
+    except BaseException:
+        file.close()
+        raise
+    return _Archive(file, _LONGEST_LIST)
+
+
 def _archive(path, member, longest=None):
     """The zip file on disk, or the one inside it. Raises one of _ZIP_ERRORS."""
     about = _ordinary(path)
-    longest = _LONGEST_CLASS_LIST if member else longest or _LONGEST_LIST
-    archive = _outermost(path, (about.st_mtime_ns, about.st_size), os.getpid(), longest)
-    with contextlib.ExitStack() as stack:
-        for name in member:
-            file = stack.enter_context(tempfile.SpooledTemporaryFile(32 * _PIECE))
-            for piece in _pieces_of_member(archive, name):
-                file.write(piece)
-            archive = stack.enter_context(_Archive(file, _LONGEST_LIST))
-        yield archive
+    which = (path, (about.st_mtime_ns, about.st_size), os.getpid())
+    return _inside(*which, member) if member else _outermost(*which, longest or _LONGEST_LIST)
 
 
 def _ordinary(path):
@@ -335,8 +378,8 @@ def _pieces(found):
     try:
         if found.member:
             *zips, name = found.member
-            with _archive(os.fspath(found.path), tuple(zips), _LONGEST_CLASS_LIST) as archive:
-                yield from _pieces_of_member(archive, name)
+            archive = _archive(os.fspath(found.path), tuple(zips), _LONGEST_CLASS_LIST)
+            yield from _pieces_of_member(archive, name)
         else:
             yield from _pieces_of_file(found.path)
     except _ZIP_ERRORS as error:
@@ -380,13 +423,45 @@ def _words(error):
 
 @dataclass(frozen=True)
 class _Who:
-    """Whose something is. id: the LMS's number, or "". when, origin: of the outermost file."""
+    """Whose something is. when, origin: of the outermost file.
+
+    student: the cleaned name. raw: as it is written. id: the LMS's number, or "". chosen: the name
+    is that of a file, which students choose. claim: the name that a bundle gives itself.
+    """
 
     student: str
+    raw: str
     id: str = ""
+    chosen: bool = False
+    claim: str = ""
     late: bool = False
     when: datetime.datetime | None = None
     origin: str = ""
+
+    @property
+    def key(self):
+        return self.student, self.raw, self.id, self.chosen, self.claim
+
+    def numbered(self, ids):
+        """(name, as it is written), with the number where `ids` has several of that name."""
+        if self.id and len(ids[self.student]) > 1:
+            return f"{self.student}_{self.id}", f"{self.raw}_{self.id}_"
+        return self.student, self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Something of a student's.
+
+    minor: it only tells of the want of a notebook. passed_over: how many notebooks and zips it
+    stands for that were not looked at. place: the root's number.
+    """
+
+    who: _Who
+    found: Found
+    minor: bool
+    passed_over: int
+    place: int
 
 
 def _clean(name):
@@ -417,17 +492,38 @@ def _by_lms(name):
     for pattern in (_MOODLE, _CANVAS_ANONYMOUS, _CANVAS):
         match = pattern.fullmatch(name)
         if match:
-            return _Who(_clean(match["student"]), match["id"], bool(match.groupdict().get("late")))
+            student, late = match["student"], bool(match.groupdict().get("late"))
+            return _Who(_clean(student), student, match["id"], late=late)
     return None
 
 
-def _is_of_a_class(folder):
-    """Whether a folder or zip inside of another is what an LMS made of many students' work."""
-    if any(_MOODLE.fullmatch(name) for name in folder.inside):
-        return True
-    people = {(w.student, w.id) for w in map(_by_lms, folder.inside) if w}
-    named = re.search(r"submissions?(?: ?\(\d+\)|-\d+)?$", _stem(folder.name), re.I)
-    return len(people) > 1 or bool(people and named)
+def _people(folder):
+    """Whom an LMS names in the names in a folder or zip."""
+    return {(who.student, who.id) for who in map(_by_lms, folder.inside) if who}
+
+
+def _is_download(folder, name):
+    """Whether a folder or zip of that name holds what an LMS made of a class's work, and no more.
+
+    One file named as by Canvas may be what a student got back, so it takes two or a fitting name.
+    """
+    names = list(folder.inside)
+    if all(map(_MOODLE.fullmatch, names)):
+        return bool(names)
+    if any(map(_MOODLE.fullmatch, names)) or not all(map(_by_lms, names)):
+        return False
+    named = re.search(r"submissions?(?: ?\(\d+\)|-\d+)?$", _stem(name), re.I)
+    return len(_people(folder)) > 1 or bool(named)
+
+
+def _unwrapped(folder):
+    """The folder inside where there is nothing else, not even a name of an LMS's."""
+    while len(folder.inside) == 1:
+        (only,) = folder.inside.values()
+        if only.inside is None or _by_lms(only.name):
+            break
+        folder = only
+    return folder
 
 
 def _files(folder):
@@ -446,25 +542,33 @@ def _folders(folder):
 
 
 class _Search:
-    """Collects what was found in trees of names."""
+    """Collects what was found in trees of names. others: names of other assignments."""
 
-    def __init__(self, assignment):
-        self.assignment = assignment
-        self.found = []  # (_Who, Found, whether it is only for want of a notebook)
+    def __init__(self, assignment, others=()):
+        self.assignment, self.others = assignment, {*others} - {assignment}
+        self.entries = []
+        self.places = 0
+        self.left_out, self.said = [], []
+        self.opened = collections.Counter()  # zips inside, by student
 
     def top(self, folder):
-        """Takes all that is below the folder or zip that was named."""
+        """Takes all that is below a folder or zip that was named."""
+        self.places += 1
         for _ in range(3):
             inner = self._wrapped(folder)
             if inner is None:
                 break
+            if inner.name != "submitted":
+                words = f"{_shown(inner)} is taken for the folder of a whole class: there is"
+                self.said.append(f"{words} nothing else in {_shown(folder)}")
             folder = inner
         self._take_class(folder)
 
     def _wrapped(self, folder):
         """The folder in which the students' entries are, where it is not this one."""
         submitted = folder.inside.get("submitted")
-        if submitted and submitted.inside is not None:
+        beside = {node.name.lower() for node in self._work(folder)} - {"submitted"}
+        if submitted and submitted.inside is not None and beside <= _COURSE_OF_NBGRADER:
             return submitted
         if len(folder.inside) != 1 or not _folders(folder):
             return None
@@ -472,58 +576,127 @@ class _Search:
         if _by_lms(only.name):
             return None
         wrappers = {*_WRAPPERS, self.assignment.lower(), _stem(folder.name).lower()}
-        many = len(_folders(only)) > 1 and self.assignment not in only.inside
+        many = len(_folders(only)) > 1 and not {self.assignment, *self.others} & {*only.inside}
         people = many and not any(map(_is_notebook, only.inside.values()))
-        return only if only.name.lower() in wrappers or people or _is_of_a_class(only) else None
+        return only if only.name.lower() in wrappers or people else None
 
-    def _take_class(self, folder):
-        nbgrader = any(self._own(node) for node in _folders(folder))
-        for node in folder.inside.values():
-            who = _by_lms(node.name)
-            if who:
-                self._take(node, who)
-            elif node.inside is not None:
-                self._take_folder(node, folder, nbgrader)
-            elif _is_zip(node) and not node.problem:
-                self._take_zip_of_anybody(node)
-            elif _is_notebook(node):
-                self._take(node, _Who(_clean(_stem(node.name))))
-            elif self._may_be_work(node):
-                self._take(node, _Who(_clean(_stem(node.name))))
+    def _work(self, folder):
+        """The entries that are taken for somebody's work."""
+        return list(filter(self._may_be_work, folder.inside.values()))
 
     @staticmethod
     def _may_be_work(node):
+        if node.inside is not None or _is_notebook(node) or _by_lms(node.name):
+            return True
         stem, suffix = os.path.splitext(node.name.lower())
         if node.problem and not suffix:
             return True  # a link to a folder, or one that may not be read
         return suffix in (*_OTHERS, ".zip") and _stem(stem) not in _NOBODY
+
+    def _take_class(self, folder):
+        """Takes the entries of a folder or zip that the instructor made, or has from an LMS."""
+        nodes = self._work(folder)
+        if downloads := self._downloads(nodes):
+            names = _listed(map(_shown, nodes))
+            self.said.append(f"opened as downloads of a whole class: {names}")
+            for download in downloads:
+                self._take_lms(download.inside.values())
+        elif all(_by_lms(node.name) for node in nodes):
+            self._take_lms(nodes)
+        else:
+            stamps = self._has_stamps(nodes)
+            for node in nodes:
+                self._take_entry(node, stamps)
+
+    def _downloads(self, nodes):
+        """The downloads of an LMS that the entries are, or [] where one of them is something else.
+
+        Beside others' work none is opened as one: a student may have made it.
+        """
+        found = []
+        for node in nodes:
+            tree = None if _by_lms(node.name) or node.problem else node
+            if tree and _is_zip(node):
+                with contextlib.suppress(*_ZIP_ERRORS):
+                    tree = _tree_of_zip(node.path, node.member, node.name)
+            if tree is None or tree.inside is None:
+                return []
+            tree = _unwrapped(tree)
+            if not _is_download(tree, node.name):
+                return []
+            found.append(tree)
+        return found
+
+    def _take_lms(self, nodes):
+        for node in nodes:
+            self._take(node, _by_lms(node.name))
+
+    def _take_entry(self, node, stamps):
+        """Takes an entry of a folder that is not an LMS's as a whole."""
+        who = _by_lms(node.name)
+        if who:
+            self._take(node, replace(who, chosen=node.inside is None))
+        elif node.inside is not None:
+            self._take_folder(node, stamps)
+        elif _is_zip(node) and not node.problem:
+            self._take_zip_of_anybody(node)
+        else:
+            stem = _stem(node.name)
+            self._take(node, _Who(_clean(stem), stem, chosen=True))
 
     def _own(self, folder):
         """nbgrader's folder of the assignment in a student's folder, or None."""
         own = folder.inside.get(self.assignment)
         return own if own is not None and own.inside is not None else None
 
-    def _take_folder(self, node, parent, nbgrader):
-        who, own = _Who(_clean(node.name)), self._own(node)
+    def _without_others(self, folder):
+        """A student's folder without those of other assignments."""
+        inside = {
+            name: node
+            for name, node in folder.inside.items()
+            if name not in self.others or node.inside is None
+        }
+        return replace(folder, inside=inside)
+
+    def _has_stamps(self, nodes):
+        """Whether all who handed in have a timestamp.txt, which nbgrader writes.
+
+        Elsewhere a student may have written it.
+        """
+        with_stamp, without = [], []
+        for node in nodes:
+            own = node.inside is not None and self._own(node)
+            if own and own.inside.get("timestamp.txt"):
+                with_stamp.append(node)
+            elif own or node.inside is None or self._without_others(node).inside:
+                without.append(node)
+        if with_stamp and without:
+            self.said.append(
+                "timestamp.txt counts where all have one: here it is with "
+                f"{_listed(map(_shown, with_stamp))}, and not with {_listed(map(_shown, without))}"
+            )
+        return not without
+
+    def _take_folder(self, node, stamps):
+        who, own = _Who(_clean(node.name), node.name), self._own(node)
         if own:
-            self._take(own, self._stamped(own, who))
+            self._take(own, self._stamped(own, who) if stamps else who)
             return
-        if _is_of_a_class(node):
-            self._take_class(node)
-            return
-        stamped = any("timestamp.txt" in inner.inside for inner in _folders(node))
-        if len(_folders(node)) == len(node.inside) and node.inside:
-            if nbgrader and (stamped or parent.name == "submitted"):
-                return  # other assignments only
-            if stamped:
-                self._say(who, node, f"there is no folder {self.assignment} in it", minor=True)
-                return
-        self._take(node, who)
+        if node.name == "submitted":
+            self.said.append(
+                "the folder submitted lies beside other work, and so is taken for a student's; if "
+                "it is nbgrader's, give it by itself"
+            )
+        rest = self._without_others(node)
+        if node.inside and not rest.inside:
+            self.left_out.append(who.student)
+        else:
+            self._take_ones_own(rest, node, who)
 
     def _stamped(self, folder, who):
         """Whose a folder of nbgrader's is, with the time in its timestamp.txt."""
-        stamp = folder.inside.get("timestamp.txt")
-        if stamp is None or stamp.inside is not None or stamp.problem or stamp.size > 1000:
+        stamp = folder.inside["timestamp.txt"]
+        if stamp.inside is not None or stamp.problem or stamp.size > 1000:
             return who
         try:
             text = content(Found("", Path(stamp.path), stamp.member)).decode()
@@ -533,35 +706,29 @@ class _Search:
         return replace(who, when=when, origin="nbgrader's timestamp.txt") if when else who
 
     def _take_zip_of_anybody(self, node):
-        """Takes a zip that lies beside students' files: of a class, or a student's."""
-        who = _Who(_clean(_stem(node.name)), when=node.when, origin=node.origin)
+        """Takes a zip that lies beside students' files."""
+        stem = _stem(node.name)
+        who = _Who(_clean(stem), stem, chosen=True, when=node.when, origin=node.origin)
         try:
             tree = _tree_of_zip(node.path, node.member, node.name)
         except _ZIP_ERRORS as error:
             self._say(who, node, _words(error))
             return
-        inner = self._wrapped(tree)
-        if inner and _is_of_a_class(inner):
-            tree = inner
-        if _is_of_a_class(tree):
-            self._take_class(tree)
-        else:
-            who = replace(who, student=self._student_of_zip(node, tree))
-            self._take_tree(tree, node, who)
-
-    def _student_of_zip(self, node, tree):
-        stem = _stem(node.name)
         match = _BUNDLE_NAME.fullmatch(stem)
-        if not match:
-            return _clean(stem)
-        name = match["name"]
-        if not name and _is_bundle(tree):
-            from course_lib.classroom.submit import read_bundle
+        if match and match["name"]:
+            who = replace(who, student=_clean(match["name"]), raw=match["name"])
+        elif match and _is_bundle(tree):
+            who = replace(who, claim=_claim(node))
+        self._take_ones_own(tree, node, who)
 
-            with contextlib.suppress(ValueError):
-                bundle = content(Found("", Path(node.path), node.member))
-                name = read_bundle(bundle)[2].get("name", "")
-        return _clean(name or stem)
+    def _take_ones_own(self, tree, node, who):
+        """Takes what a student made, who may have given names of others to what is inside."""
+        inner = _unwrapped(tree)
+        download, several = _is_download(inner, node.name), len(_people(inner)) > 1
+        if download or several:
+            self._say(who, node, _A_DOWNLOAD)
+        if not (download and several):
+            self._take_tree(tree, node, who)
 
     def _take(self, node, who):
         """Takes all that is a student's in a file or folder."""
@@ -591,7 +758,7 @@ class _Search:
     def _take_tree(self, tree, node, who):
         """Takes the notebooks in a student's folder or zip. node: the folder or the zip's file."""
         files = list(_files(tree))
-        if tree is not node:
+        if _is_zip(node):
             total = sum(f.size for f in files)
             if len(files) > _MOST_MEMBERS or total > _LARGEST_ARCHIVE:
                 words = f"it holds {len(files):,} files, unpacked {total / 2**20:,.0f} MB"
@@ -600,34 +767,140 @@ class _Search:
             if _is_bundle(tree):
                 self._say(who, node, "", bundle=True)
                 return
-        work = [f for f in files if _is_notebook(f) or _is_zip(f)]
-        for file in work[:_MOST_NOTEBOOKS]:
-            self._take(file, who)
-        if len(work) > _MOST_NOTEBOOKS:
-            words = f"of {len(work):,} notebooks and zip files the first {_MOST_NOTEBOOKS}"
-            self._say(who, node, f"{words} were taken")
+        work = sorted((f for f in files if _is_notebook(f) or _is_zip(f)), key=_seconds)
+        passed_over = work[:-_MOST_NOTEBOOKS]
+        for file in reversed(work[-_MOST_NOTEBOOKS:]):
+            self.opened[who.key] += _is_zip(file)
+            if _is_zip(file) and self.opened[who.key] > _MOST_NOTEBOOKS:
+                passed_over.append(file)
+            else:
+                self._take(file, who)
+        if passed_over:
+            self._say(who, passed_over[0], "", passed_over=len(passed_over))
         if not work:
             words, minor = _nothing_in(tree, files)
             self._say(who, node, words, minor=minor)
 
-    def _say(self, who, node, problem, *, bundle=False, minor=False):
+    def _say(self, who, node, problem, *, bundle=False, minor=False, passed_over=0):
         when, origin = (who.when, who.origin) if who.origin else (node.when, node.origin)
         origin = origin if when else ""
         where = (Path(node.path), node.member, when, origin)
         found = Found(who.student, *where, who.late, bundle, problem)
-        self.found.append((who, found, minor))
+        self.entries.append(_Entry(who, found, minor, passed_over, self.places))
 
-    def results(self):
-        ids = {}
-        for who, _, _ in self.found:
-            ids.setdefault(who.student, set()).add(who.id)
-        have = {(w.student, w.id) for w, found, _ in self.found if not found.problem}
-        results = [
-            replace(f, student=f"{w.student}_{w.id}") if w.id and len(ids[w.student]) > 1 else f
-            for w, f, minor in self.found
-            if not (minor and (w.student, w.id) in have)
-        ]
-        return sorted(results, key=_order)
+    def students(self):
+        """{final name: entries}."""
+        names, students = _names({entry.who.key: entry.who for entry in self.entries}), {}
+        for entry in self.entries:
+            name, note = names[entry.who.key]
+            found = replace(entry.found, student=name, note=note)
+            students.setdefault(name, []).append(replace(entry, found=found))
+        return students
+
+    def remarks(self, students):
+        """Sentences on what was left out, and on what instructors might not expect."""
+        said = list(self.said)
+        if left_out := set(self.left_out) - students.keys():
+            names = ", ".join(sorted(left_out))
+            said.append(f"left out, with work for other assignments only: {names}")
+        many = [name for name, of in students.items() if len({e.place for e in of}) > 1]
+        if many:
+            said.append(f"in more than one of the places given: {', '.join(sorted(many))}")
+        return said
+
+
+def _of_one(entries):
+    """What counts of one student's, in order: of the notebooks the latest, and a word on others."""
+    passed_over = sum(entry.passed_over for entry in entries)
+    left = [entry.found for entry in entries if entry.passed_over]
+    entries = [entry for entry in entries if not entry.passed_over]
+    have = any(not entry.found.problem for entry in entries)
+    taken, counts = [], collections.Counter()
+    for found in sorted((e.found for e in entries if not (e.minor and have)), key=_order)[::-1]:
+        counts[bool(found.problem)] += 1
+        (taken if counts[bool(found.problem)] <= _MOST_NOTEBOOKS else left).append(found)
+    passed_over += sum(max(count - _MOST_NOTEBOOKS, 0) for count in counts.values())
+    if left:
+        words = (
+            f"{passed_over:,} more notebooks or zip files were left out: of one student the latest "
+            f"{_MOST_NOTEBOOKS} are taken"
+        )
+        taken.append(replace(left[0], problem=words, bundle=False))
+    return sorted(taken, key=_order)
+
+
+def _names(people):
+    """{key: (final name, note)} of {key: `_Who`}.
+
+    Names of folders and of an LMS's stay. Those of files, which students choose, get a code where
+    they are somebody else's but for the cleaning.
+    """
+    notes, known = dict.fromkeys(people, ""), {who.student for who in people.values()}
+    people = dict(people)
+    for key, who in [(key, who) for key, who in people.items() if who.claim]:
+        claim = _clean(who.claim)
+        if claim in known:
+            notes[key] = f"the bundle calls itself {claim}, as another student is called"
+        else:
+            people[key] = replace(who, student=claim, raw=who.claim)
+    everybody, given = collections.defaultdict(set), collections.defaultdict(set)
+    for who in people.values():
+        everybody[who.student].add(who.id)
+        if not who.chosen:
+            given[who.student].add(who.id)
+    lms, folders, files, found = set(), {}, {}, {}
+    for key, who in people.items():
+        name, raw = who.numbered(everybody if who.chosen else given)
+        found[key] = name, raw
+        if who.chosen:
+            files.setdefault(name, set()).add(raw)
+        elif who.id:
+            lms.add(name)
+        else:
+            folders.setdefault(name, set()).add(raw)
+
+    def is_own(name, raw):
+        """Whether a file's name may stand as it is."""
+        if name in lms:
+            return False
+        same = raw == name or raw in folders.get(name, ())
+        return same or (name not in folders and len(files[name]) == 1)
+
+    foreign = {key for key, pair in found.items() if people[key].chosen and not is_own(*pair)}
+    taken = {name for key, (name, _) in found.items() if key not in foreign}
+    codes = {}
+    for pair in sorted({found[key] for key in foreign}):
+        codes[pair] = next(name for name in _coded(*pair) if name not in taken)
+        taken.add(codes[pair])
+    for key in foreign:
+        name, raw = found[key]
+        word = f"its file is called {raw[:60]!a}, and {name} is another student"
+        notes[key] = "; ".join(filter(None, [notes[key], word]))
+    return {
+        key: (codes[pair] if key in foreign else pair[0], notes[key]) for key, pair in found.items()
+    }
+
+
+def _coded(name, raw):
+    """Names with a code of how it is written, without end."""
+    for number in itertools.count():
+        text = f"{number}\n{raw}".encode("utf-8", "surrogatepass")
+        yield f"{name}-{hashlib.sha256(text).hexdigest()[:6]}"
+
+
+def _claim(node):
+    """The name in a bundle of `course submit`, or ""."""
+    from course_lib.classroom.submit import read_bundle
+
+    with contextlib.suppress(ValueError):
+        bundle = content(Found("", Path(node.path), node.member))
+        return read_bundle(bundle)[2].get("name", "")
+    return ""
+
+
+def _seconds(found):
+    """The time of a node or a `Found` as a number, 0 where it is unknown."""
+    return found.when.timestamp() if found.when else 0.0
 
 
 def _order(found):
@@ -637,13 +910,18 @@ def _order(found):
     number = int(again[1][:9]) if again else 0
     if again:
         names[-1] = names[-1][: again.start()] + again[2]
-    when = found.when.timestamp() if found.when else 0.0
-    return found.student, when, names, number
+    return found.student, _seconds(found), names, number
 
 
 def _shown(node):
     name = _clean(node.name)
     return name if len(name) <= 60 else f"{name[:59]}…"
+
+
+def _listed(names):
+    """The first three of some names."""
+    names = list(names)
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def _nothing_in(folder, files):
@@ -655,7 +933,7 @@ def _nothing_in(folder, files):
     kind = "zip file" if _is_zip(_Node(folder.name, "")) else "folder"
     if not files:
         return f"the {kind} is empty", True
-    names = ", ".join(_shown(f) for f in files[:3]) + (", …" if len(files) > 3 else "")
+    names = _listed(map(_shown, files))
     return f"there is no notebook (.ipynb) in the {kind}, only {names}", True
 
 

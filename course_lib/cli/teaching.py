@@ -32,7 +32,7 @@ def _shard(text):
 
 
 def grade(
-    folder: Annotated[Path, typer.Argument(metavar="SUBMISSIONS")],
+    places: Annotated[list[Path], typer.Argument(metavar="SUBMISSIONS")],
     assignment: Annotated[
         str, typer.Option("--assignment", help="The assignment's name, or its .json file.")
     ],
@@ -83,7 +83,7 @@ def grade(
         students=_names(students) if students else None,
     )
     known = assignments.find(assignment, course)
-    grading = run.Run(folder, known, to, course, options, _say, _progress)
+    grading = run.Run(places, known, to, course, options, _say, _progress)
     made = grading.grade(overrides)
     if options.shard:
         _say(

@@ -17,6 +17,8 @@ from functools import cached_property
 
 LONGEST_CELL = 200_000  # characters
 MOST_MAGICS = 50  # lines in one cell that are IPython's and not Python's
+MOST_REPARSED = 1_000_000  # characters, in all the attempts to parse one cell with such lines
+MOST_LISTED = 10  # cells in a remark
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _KEPT_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 
@@ -94,7 +96,7 @@ def parse_cell(source):
         if lines[first].split()[0] not in _KEPT_CELL_MAGICS:
             return []
         lines[first] = ""
-    for _ in range(MOST_MAGICS):
+    for _ in range(min(MOST_MAGICS, 1 + MOST_REPARSED // (len(source) + 1))):
         try:
             return ast.parse("\n".join(lines)).body
         except SyntaxError as error:
@@ -221,17 +223,17 @@ def _find_answer(name, cells, statements, broken, wanted):
     definitions = [s for s in statements if name in s.binds and _defines(s.node, name)]
     if definitions:
         last = definitions[-1]
-        blank = [s for s in definitions if _is_unwritten(s.node)]
+        blank = {id(s) for s in definitions if _is_unwritten(s.node)}
         if blank and len(blank) < len(definitions):  # a copy of the starter undoes no work
-            definitions = [s for s in definitions if s not in blank]
-            statements[:] = [s for s in statements if s not in blank]
+            definitions = [s for s in definitions if id(s) not in blank]
+            statements[:] = [s for s in statements if id(s) not in blank]
             last = definitions[-1]
         numbers = list(dict.fromkeys(s.cell for s in definitions))
         whole = [s for s in definitions if isinstance(s.node, _DEFINES)]
         answer = Answer(name, fingerprint(last.node), numbers)
         if len(whole) > 1:
             answer.remark = (
-                f"{name} is defined {len(whole)} times (cells {_listed(s.cell for s in whole)}); "
+                f"{name} is defined {len(whole)} times (cells {_listed([s.cell for s in whole])}); "
                 "the last one counts"
             )
         return answer
@@ -251,10 +253,10 @@ def _find_answer(name, cells, statements, broken, wanted):
             other = others[0].node
             remark = f"{name} is called {other.name} in its cell, and was taken under that name"
             return Answer(other.name, fingerprint(other), [cell["number"]], remark=remark)
-    for number, words in broken.items():
-        source = next(c["source"] for c in cells if c["number"] == number)
-        if re.search(rf"^[ \t]*(?:def|class)[ \t]+{name}\b", source, re.M):
-            return Answer(name, problem=f"cell {number} has {words}")
+    for cell in cells:
+        words = broken.get(cell["number"])
+        if words and re.search(rf"^[ \t]*(?:def|class)[ \t]+{name}\b", cell["source"], re.M):
+            return Answer(name, problem=f"cell {cell['number']} has {words}")
     return Answer(name, problem="it is defined nowhere in the notebook")
 
 
@@ -279,7 +281,11 @@ def _raised(node):
 
 
 def _listed(numbers):
-    return ", ".join(map(str, dict.fromkeys(numbers)))
+    """The numbers of cells in words, of many the first and the last."""
+    numbers = [str(n) for n in dict.fromkeys(numbers)]
+    if len(numbers) > MOST_LISTED:
+        numbers[MOST_LISTED - 1 : -1] = ["…"]
+    return ", ".join(numbers)
 
 
 def _defines(node, name):
