@@ -76,7 +76,7 @@ def _best_of_chapters(grader, folder, student, remarks):
     for name, content, answers in _notebooks(folder, grader.assignment.name, remarks):
         read = reading.read(content, grader.items, grader.assignment.chapters, answers, name)
         said = [*read.remarks, read.problem]
-        if not read.problem and not read.chapter:
+        if not read.problem and not read.chapter and not read.remarks:
             said.append("it is not clear to which chapter this notebook belongs")
         remarks += [f"{name}: {words}" for words in said if words]
         if read.chapter and not read.problem:
