@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_lib import exercises
 from course_lib.classroom import feedback, pages, report
 from course_lib.classroom.assignment import Assignment
 from course_lib.classroom.results import Judgement, StudentResult
@@ -358,7 +359,7 @@ def test_lists_are_cut_and_say_how_many_are_left():
     assert (len(counted.idle), counted.idle_count) == (50, 70)
     page = Page(report.page(counted))
     assert "And 211 students more." in page.words
-    assert "And 60 submissions more." in page.words
+    assert "And 60 students more." in page.words
     assert "idle-049 and 20 more." in page.words
 
 
@@ -406,7 +407,7 @@ def test_the_report_tells_a_class():
         f"from {low} (lower quartile) to {high} (upper quartile)",
         f"{count} of 30 Gradient of the bias (averaged) {AVERAGED.replace('`', '')}",
         f"{errors} of 30 no name in the catalogue, kind: error",
-        "4 submissions of 30 came in late and lost 2 points in all. Due 2026-11-20T23:59+01:00.",
+        "4 students of 30 handed in late work and lost 2 points in all. Due 20 November",
         "student-09 It was empty.",
     ):
         assert words in page.words
@@ -422,10 +423,67 @@ def test_tables_hold_the_numbers_of_the_pictures():
     for e in counted.exercises:
         numbers = " ".join(str(e.statuses[s]) for s in pages.STATES)
         mean = f"{pages.points(e.mean_points)} of {e.max_points}"
-        assert f"{e.title} 02 {numbers} {mean}" in page.words
-    assert [e.title for e in sorted(counted.exercises, key=lambda e: e.statuses["passed"])][0] in (
-        page.of("img", "alt")[1]
+        tried = sum(e.statuses[s] for s in ("passed", "failed", "error"))
+        share = f"{e.statuses['passed'] / tried:.0%} of {tried}"
+        assert f"{e.title} 02 {share} {numbers} {mean}" in page.words
+    assert edges[-1] == MAX
+
+
+def test_the_hardest_exercise_is_the_one_that_fewest_passed_of_those_who_tried():
+    few = {i.name: {"status": "missing"} for i in ITEMS} | {"sgd_step": {"status": "passed"}}
+    many = {"bias_gradient": {"status": "failed"}, "sgd_step": {"status": "missing"}}
+    results = [student("a", few), *(student(f"b{k}", many) for k in range(3)), student("c")]
+    page = read_report(results)
+    order = [
+        page.words.index(f"{title} 02 ")
+        for title in (exercises.find("bias_gradient").title, exercises.find("Linear").title)
+    ]
+    assert order == sorted(order)
+    assert f"{exercises.find('bias_gradient').title} 02 25% of 4" in page.words
+    assert f"{exercises.find('sgd_step').title} 02 100% of 2" in page.words
+    nobody = read_report([student("a", {"sgd_step": {"status": "missing"}}, status="failed")])
+    assert "02 nobody tried" in nobody.words
+
+
+def test_a_chapter_that_was_not_handed_in_is_not_left_open():
+    other = replace(HOMEWORK, chapters=("02", "03"))
+    items = [i for i in other.items() if i.chapter == "03"]
+    absent = tuple(judged(item, "missing") for item in items)
+    stuck = student("s", {"sgd_step": {"status": "not attempted"}}, status="failed")
+    result = replace(stuck, judgements=stuck.judgements + absent)
+    ((_, _, why),) = report.statistics(other, [result]).help
+    assert "Not handed in: chapter 03." in why
+    assert "Left open: 1 exercise." in why
+
+
+def test_decisions_stand_apart_from_problems():
+    set_ = (
+        "final score set by the instructor (agreed)",
+        "Linear: points set by the instructor (x)",
     )
+    result = replace(student("s", late_penalty=1.0, decisions=set_), final=14)
+    page = read_report([result])
+    problems, decisions = page.words.split("Problems with submissions")[1].split("Decisions by the")
+    assert problems.strip() == "None."
+    assert "s final score set by the instructor (agreed). Linear: points" in decisions
+    page = read_feedback(result)
+    assert "Decisions by your instructor" in page.words
+    assert page.words.count("set by your instructor") == 1
+    assert "Final score 14 of 22 set by your instructor" in page.words
+    assert "Decisions" not in read_feedback(student("t")).words
+
+
+def test_the_page_says_until_when_and_which_option():
+    due = "due 20 November 2026, 23:59 (UTC+01:00)"
+    answer = {"why_the_batch_adds": {"status": "failed", "answer": '"a"'}}
+    result = student("s", answer, submitted="21 November 2026, 00:20 (UTC+01:00)", due=due)
+    page = Page(feedback.page("hw1", result, ITEMS))
+    assert f"handed in 21 November 2026, 00:20 (UTC+01:00); {due}." in page.words
+    option = exercises.find("why_the_batch_adds").options[0].text
+    assert f"Your answer: a, {option}" in page.words
+    for odd in ('"z"', "3", '["a"]', '""'):
+        answer["why_the_batch_adds"]["answer"] = odd
+        assert option not in Page(feedback.page("hw1", student("s", answer), ITEMS)).words
 
 
 def test_a_report_on_nobody_and_on_one():

@@ -18,19 +18,22 @@ class _Row:
     css: str
     message: str
     answer: str
+    option: str
     short: bool
     left_out: str
 
 
-def page(assignment_name, result):
+def page(assignment_name, result, items=()):
     """The feedback for one student as a page of HTML.
 
     result: a `StudentResult`. It shows what its judgements say and nothing else, so what is held
-    back from students must not be in them.
+    back from students must not be in them. items: the assignment's, for the words of the options
+    that were chosen.
     """
-    chapters = {}
+    chapters, items = {}, {item.name: item for item in items}
     for i, judgement in enumerate(result.judgements, 1):
-        chapters.setdefault(judgement.chapter, []).append(_row(judgement, i))
+        row = _row(judgement, i, items.get(judgement.exercise))
+        chapters.setdefault(judgement.chapter, []).append(row)
     return pages.template("feedback.html").render(
         assignment=assignment_name,
         result=result,
@@ -39,7 +42,7 @@ def page(assignment_name, result):
     )
 
 
-def _row(judgement, number):
+def _row(judgement, number, item):
     answer, left_out = pages.cut(_answer(judgement), pages.LONGEST_CODE)
     return _Row(
         of=judgement,
@@ -47,9 +50,17 @@ def _row(judgement, number):
         css=judgement.status.replace(" ", "-"),
         message="" if judgement.message == _RIGHT else judgement.message,
         answer=answer,
+        option=_option(item, judgement.answer),
         short=judgement.kind != "code" and len(answer) <= _SHORT and "\n" not in answer,
         left_out=left_out,
     )
+
+
+def _option(item, raw):
+    """The text of the option that was chosen; "" where it was none."""
+    options = zip(getattr(item, "letters", ""), getattr(item, "options", ()), strict=False)
+    chosen = raw.strip().lower()
+    return next((o.text for letter, o in options if chosen == f'"{letter}"'), "")
 
 
 def _answer(judgement):

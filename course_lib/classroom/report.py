@@ -24,13 +24,13 @@ WHY = 6  # exercises that are named for one student
 TRIED = ("passed", "failed", "error")
 
 HELP_RULE = (
-    f"Listed is who tried at least one exercise and earned less than {LITTLE * 100:g} % of the "
+    f"Listed is who tried at least one exercise and earned less than {LITTLE * 100:g}% of the "
     f"points (before any penalty), or ended {MANY_ERRORS} or more exercises with an error. Fewest "
     "points first; of equal points, whoever tried more."
 )
 LESSON_RULE = (
-    f"Listed is a mistake that {SHARED * 100:g} % of the students or more made; an exercise "
-    f"without such a mistake that {SHARED * 100:g} % or more tried and fewer than half of those "
+    f"Listed is a mistake that {SHARED * 100:g}% of the students or more made; an exercise "
+    f"without such a mistake that {SHARED * 100:g}% or more tried and fewer than half of those "
     "passed; then, for each chapter, what half of the students or more left open. Shown are at "
     f"most {LESSONS}."
 )
@@ -66,12 +66,19 @@ def statistics(assignment, results):
             made.late_points += result.late_penalty
         if result.notes:
             made.problem_count += 1
-            if len(made.problems) < MOST_PROBLEMS:
-                made.problems.append((result.student, " ".join(result.notes)))
+            _keep(made.problems, result.student, result.notes)
+        if result.decisions:
+            made.decision_count += 1
+            _keep(made.decisions, result.student, result.decisions)
         _who_needs_help(result, made, urgent)
     made.help, made.help_count = urgent.ordered(), urgent.count
     made.exercises = [tally.summary(len(made.finals)) for tally in tallies.values()]
     return made
+
+
+def _keep(entries, student, sentences):
+    if len(entries) < MOST_PROBLEMS:
+        entries.append((student, ". ".join(words.removesuffix(".") for words in sentences) + "."))
 
 
 class _Tally:
@@ -153,13 +160,20 @@ def _who_needs_help(result, made, urgent):
 
 
 def _why(result, tried):
-    """Which exercises failed, by which mistakes, and what was left open: a line for each."""
+    """What failed, by which mistakes, what was left open or not handed in: a line for each."""
     wrong = [_failure(j) for j in tried if not j.passed]
     lines = [f"Earned {pages.points(result.score)} of {pages.pointed(result.max_score)}."]
     if wrong:
         more = f"; and {len(wrong) - WHY} more" if len(wrong) > WHY else ""
         lines.append(f"Not solved: {'; '.join(wrong[:WHY])}{more}.")
-    left = len(result.judgements) - len(tried)
+    states = {}
+    for judgement in result.judgements:
+        states.setdefault(judgement.chapter, []).append(judgement.status)
+    absent = [chapter for chapter, of in states.items() if set(of) == {"missing"}]
+    if absent:
+        lines.append(f"Not handed in: chapter {' and '.join(absent)}.")
+    left = [status for c, of in states.items() if c not in absent for status in of]
+    left = sum(status not in TRIED for status in left)
     if left:
         lines.append(f"Left open: {pages.counted(left, 'exercise')}.")
     return "\n".join(lines)
@@ -182,12 +196,16 @@ _LOOKS = {  # bars are told apart by their hatching, too
 
 
 def bins(finals, max_score):
-    """(edges, how many) of the scores, in at most 12 steps of a round number of points."""
+    """(edges, how many) of the scores, in at most 12 steps of a round number of points.
+
+    The last step ends at the most points that there are.
+    """
     low, high = min([0, *finals]), max([1, max_score, *finals])
     steps = (factor * 10**power for power in range(12) for factor in (1, 2, 5))
     step = next((s for s in steps if (high - low) / s <= 12), high - low)
     first = np.floor(low / step)
-    edges = step * np.arange(first, max(np.ceil(high / step), first + 1) + 1)
+    edges = step * np.arange(first, max(np.ceil(high / step), first + 1) + 1, dtype=float)
+    edges[-1] = max(high, edges[-2] + step / 100)
     counts, _ = np.histogram(np.clip(finals, edges[0], edges[-1]), edges)
     return edges, counts
 
@@ -248,8 +266,9 @@ def draw_difficulty(exercises, students):
     return Picture(
         figure,
         f"A bar for each of {pages.counted(len(exercises), 'exercise')}, the hardest first: from "
-        f"{hardest.title}, passed by {_passed(hardest):,} of {pages.counted(students, 'student')}, "
-        f"to {easiest.title}, passed by {_passed(easiest):,}. The numbers are in the table.",
+        f"{hardest.title}, passed by {_passed(hardest):,} of {_tried(hardest):,} who tried it, to "
+        f"{easiest.title}, passed by {_passed(easiest):,} of {_tried(easiest):,}. The numbers are "
+        "in the table.",
     )
 
 
@@ -264,7 +283,7 @@ def _whole_numbers(axis):
 def page(statistics):
     """The class report as a page of HTML that holds its pictures. statistics: `ClassStatistics`."""
     students = len(statistics.finals)
-    hardest = sorted(statistics.exercises, key=lambda e: (_passed(e), e.mean_points / e.max_points))
+    hardest = sorted(statistics.exercises, key=_ease)
     mistakes = [(e, *mistake) for e in statistics.exercises for mistake in e.mistakes]
     mistakes.sort(key=lambda entry: -entry[3])
     return pages.template("report.html").render(
@@ -272,6 +291,7 @@ def page(statistics):
         students=students,
         scores=_scores(statistics),
         hardest=hardest,
+        tried=_tried,
         difficulty=_image(draw_difficulty(hardest, students)) if students and hardest else "",
         lessons=_lessons(statistics, mistakes),
         top=[mistake for mistake in mistakes if mistake[3] > 1 or students == 1][:TOP],
@@ -283,6 +303,16 @@ def page(statistics):
 
 def _passed(exercise):
     return exercise.statuses.get("passed", 0)
+
+
+def _tried(exercise):
+    return sum(exercise.statuses.get(status, 0) for status in TRIED)
+
+
+def _ease(exercise):
+    """Of those who tried an exercise, how many passed; what nobody tried comes last."""
+    tried = _tried(exercise)
+    return tried == 0, _passed(exercise) / max(tried, 1), -tried
 
 
 def _image(picture):
@@ -322,7 +352,7 @@ def _lessons(statistics, mistakes):
     ]
     explained = {exercise.exercise for _, exercise, _ in found}
     for exercise in statistics.exercises:
-        tried = sum(exercise.statuses.get(status, 0) for status in TRIED)
+        tried = _tried(exercise)
         wrong = tried - _passed(exercise)
         if exercise.exercise not in explained and 2 * wrong > tried >= SHARED * students:
             words = f"{tried:,} tried it and {_passed(exercise):,} passed; no mistake is common."
@@ -336,7 +366,7 @@ def _left_open(statistics):
     for chapter in statistics.chapters:
         open_ = {}
         for exercise in statistics.exercises:
-            left = students - sum(exercise.statuses.get(status, 0) for status in TRIED)
+            left = students - _tried(exercise)
             if exercise.chapter == chapter and students and 2 * left >= students:
                 open_[exercise.exercise] = left, exercise
         if open_:

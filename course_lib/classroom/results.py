@@ -80,8 +80,9 @@ class ClassStatistics:
 
     help: [(student, final, words why)], who needs help, the most urgent first. idle: students who
     handed in nothing that could be judged. problems: [(student, words)] of submissions with
-    something that could not be read. These lists are cut; help_count, idle_count and problem_count
-    say how many there are in all. late, late_points: how many were late, and what it cost them.
+    something that could not be read. decisions: [(student, words)] of what the instructor has set.
+    These lists are cut; help_count, idle_count, problem_count and decision_count say how many there
+    are in all. late, late_points: how many were late, and what it cost them.
     """
 
     assignment: str
@@ -98,3 +99,5 @@ class ClassStatistics:
     help_count: int = 0
     idle_count: int = 0
     problem_count: int = 0
+    decisions: list = field(default_factory=list)
+    decision_count: int = 0

@@ -14,13 +14,14 @@ GRADES, REPORT, FEEDBACK = "grades.csv", "report.html", "feedback"
 
 def write_results(to, assignment, found):
     """Writes grades, feedback pages and the class report; returns the `ClassStatistics`."""
-    names = [item.name for item in assignment.items()]
+    items = assignment.items()
+    names = [item.name for item in items]
     (to / FEEDBACK).mkdir(exist_ok=True)
 
     def writing(rows):
         for result in found:
             rows.writerow(_row(result, names))
-            page = feedback.page(assignment.name, result)
+            page = feedback.page(assignment.name, result, items)
             put(to / FEEDBACK / f"{file_name(result.student)}.html", page)
             yield result
 
