@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from course_lib.classroom import pages
 
 _RIGHT = "Right."  # what a verdict says that has nothing to add to "passed"
+_TOTALS = ("late penalty", "final score")  # what a decision may set beside an exercise
 _SHORT = 60  # characters of an answer that stand in a line of text
 
 
@@ -39,7 +40,12 @@ def page(assignment_name, result, items=()):
         result=result,
         chapters=chapters.items(),
         passed=sum(j.passed for j in result.judgements),
+        by_instructor={what for what in _TOTALS if _is_set(what, result)},
     )
+
+
+def _is_set(total, result):
+    return any(words.startswith(f"{total} set by") for words in result.decisions)
 
 
 def _row(judgement, number, item):
@@ -58,9 +64,15 @@ def _row(judgement, number, item):
 
 def _option(item, raw):
     """The text of the option that was chosen; "" where it was none."""
-    options = zip(getattr(item, "letters", ""), getattr(item, "options", ()), strict=False)
-    chosen = raw.strip().lower()
-    return next((o.text for letter, o in options if chosen == f'"{letter}"'), "")
+    options = getattr(item, "options", ())  # of a choice, and of some predictions
+    try:
+        chosen = json.loads(raw) if options and raw else None
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(chosen, str):
+        return ""
+    texts = {letter: o.text for letter, o in zip(item.letters, options, strict=True)}
+    return texts.get(chosen.strip().lower(), "")
 
 
 def _answer(judgement):

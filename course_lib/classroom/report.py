@@ -78,7 +78,7 @@ def statistics(assignment, results):
 
 def _keep(entries, student, sentences):
     if len(entries) < MOST_PROBLEMS:
-        entries.append((student, ". ".join(words.removesuffix(".") for words in sentences) + "."))
+        entries.append((student, "; ".join(words.removesuffix(".") for words in sentences) + "."))
 
 
 class _Tally:
@@ -160,20 +160,21 @@ def _who_needs_help(result, made, urgent):
 
 
 def _why(result, tried):
-    """What failed, by which mistakes, what was left open or not handed in: a line for each."""
+    """What was not handed in, what failed, by which mistakes, what was left open: a line each."""
     wrong = [_failure(j) for j in tried if not j.passed]
     lines = [f"Earned {pages.points(result.score)} of {pages.pointed(result.max_score)}."]
-    if wrong:
-        more = f"; and {len(wrong) - WHY} more" if len(wrong) > WHY else ""
-        lines.append(f"Not solved: {'; '.join(wrong[:WHY])}{more}.")
     states = {}
     for judgement in result.judgements:
         states.setdefault(judgement.chapter, []).append(judgement.status)
-    absent = [chapter for chapter, of in states.items() if set(of) == {"missing"}]
+    absent = [chapter for chapter, found in states.items() if set(found) == {"missing"}]
     if absent:
-        lines.append(f"Not handed in: chapter {' and '.join(absent)}.")
-    left = [status for c, of in states.items() if c not in absent for status in of]
-    left = sum(status not in TRIED for status in left)
+        *others, last = absent
+        which = f"Chapters {', '.join(others)} and {last} were" if others else f"Chapter {last} was"
+        lines.append(f"{which} not handed in.")
+    if wrong:
+        more = f"; and {len(wrong) - WHY} more" if len(wrong) > WHY else ""
+        lines.append(f"Not solved: {'; '.join(wrong[:WHY])}{more}.")
+    left = sum(j.chapter not in absent and j.status not in TRIED for j in result.judgements)
     if left:
         lines.append(f"Left open: {pages.counted(left, 'exercise')}.")
     return "\n".join(lines)
@@ -228,7 +229,9 @@ def draw_scores(edges, counts, median):
         ha="right" if right else "left",
         va="top",
     )
-    axes.set(xlabel="final score", ylabel="students", xticks=edges)
+    crowded = edges[-1] - edges[-2] < (edges[1] - edges[0]) / 2
+    ticks = np.delete(edges, -2) if crowded else edges
+    axes.set(xlabel="final score", ylabel="students", xticks=ticks)
     _whole_numbers(axes.yaxis)
     most = int(counts.argmax())
     return Picture(
@@ -242,7 +245,10 @@ def draw_scores(edges, counts, median):
 
 @styled
 def draw_difficulty(exercises, students):
-    """For each exercise, in the order given, a bar of how many passed it, failed, and so on."""
+    """For each exercise, in the order given, a bar of how many passed it, failed, and so on.
+
+    Beside the bar stands how many passed of those who tried.
+    """
     labels = [textwrap.fill(f"{e.chapter}  {e.title}", 30) for e in exercises]
     figure = Figure(figsize=(MAX_WIDTH, 0.9 + 0.36 * len(exercises)), layout="constrained")
     axes = figure.subplots()
@@ -255,6 +261,16 @@ def draw_difficulty(exercises, students):
             label=pages.STATES[status][1], **look,
         )  # fmt: skip
         left += widths
+    for place, exercise in zip(places, exercises, strict=True):
+        axes.annotate(
+            f"{_passed(exercise):,} of {_tried(exercise):,}",
+            (1, place),
+            (8, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            size=SMALL,
+        )
     axes.set_yticks(places, labels, size=SMALL, linespacing=0.95)
     axes.set(xlabel="students", xlim=(0, students), ylim=(len(exercises) - 0.4, -0.6))
     _whole_numbers(axes.xaxis)
