@@ -101,7 +101,7 @@ class Page(HTMLParser):
 
 
 def read_feedback(result):
-    return Page(feedback.page("hw1", result))
+    return Page(feedback.page(HOMEWORK, result))
 
 
 def read_report(results):
@@ -161,7 +161,7 @@ def test_feedback_says_what_counted_and_what_was_wrong():
         f"Chapter 02 in all {score} of {MAX}",
     ):
         assert words in page.words
-    html = feedback.page("hw1", SOMEBODY)
+    html = feedback.page(HOMEWORK, SOMEBODY)
     assert "<code>axis=0</code>" in html
     assert "def linear_forward(X, W, b):\n    return X</bdi></pre>" in html
 
@@ -243,7 +243,7 @@ def test_what_cannot_be_seen_is_made_visible_and_can_be_written():
     fields = {"status": "failed", "message": strange, "misconception": strange, "answer": strange}
     result = student(strange, {i.name: fields for i in ITEMS}, notes=(strange,))
     for html in (
-        feedback.page("hw1", result),
+        feedback.page(HOMEWORK, result),
         report.page(report.statistics(HOMEWORK, [result, replace(result, student="b")])),
     ):
         html.encode("utf-8")
@@ -255,7 +255,7 @@ def test_what_cannot_be_seen_is_made_visible_and_can_be_written():
 @given(st.text(alphabet=st.characters(), max_size=60))
 def test_any_text_gives_a_page(text):
     fields = {"status": "failed", "message": text, "answer": text, "remark": text}
-    html = feedback.page("hw1", student(text, {"bias_gradient": fields, "dW_by_hand": fields}))
+    html = feedback.page(HOMEWORK, student(text, {"bias_gradient": fields, "dW_by_hand": fields}))
     html.encode("utf-8")
     assert not Page(html).tags["script"]
 
@@ -263,7 +263,7 @@ def test_any_text_gives_a_page(text):
 def test_long_code_is_cut_with_a_sentence():
     code = "x = 1\n" * 170_000
     long = {"status": "failed", "answer": code, "message": "no " * 10_000}
-    html = feedback.page("hw1", student("s", {"bias_gradient": long, "dW_by_hand": long}))
+    html = feedback.page(HOMEWORK, student("s", {"bias_gradient": long, "dW_by_hand": long}))
     assert len(html) < 100_000
     assert html.count("Only the first 20,000 of 1,019,999 characters are shown.") == 2
     assert html.count("Only the first 4,000 of 30,000 characters are shown.") == 2
@@ -452,11 +452,11 @@ def test_the_hardest_exercise_is_the_one_that_fewest_passed_of_those_who_tried()
     ]
     places = [page.words.index(row) for row in rows]
     assert places == sorted(places)
-    title = exercises.find("sgd_step").title
+    hardest, easiest = (exercises.find(name).title for name in ("sgd_step", "linear_forward"))
     assert (
-        f"the hardest first: from {title}, passed by 1 of 4 who tried it"
-        in (page.of("img", "alt")[1])
-    )
+        f"the hardest first: from {hardest}, passed by 1 of 4 who tried it, to {easiest}, passed "
+        "by 1 of 1."
+    ) in page.of("img", "alt")[1]
 
 
 def test_the_picture_of_the_exercises_has_both_numbers():
@@ -540,8 +540,17 @@ def test_decisions_stand_apart_from_problems():
         ((), 2.0, 20, "Points earned 22 of 22 Late penalty −2 Final score 20 of 22 Chapter 02"),
         (
             ("final score set by the instructor (agreed)",), 0.0, 14,
-            "Points earned 22 of 22 Late penalty 0 Final score 14 of 22 set by your instructor "
+            "Points earned 22 of 22 Final score 14 of 22 set by your instructor, in place of 22 "
             "Decisions by your instructor final score set by the instructor (agreed) Chapter 02",
+        ),
+        (
+            ("final score set by the instructor (agreed)",), 2.2, 14,
+            "Points earned 22 of 22 Late penalty −2.2 Final score 14 of 22 set by your "
+            "instructor, in place of 19.8 Decisions by your instructor final score",
+        ),
+        (
+            ("final score set by the instructor (agreed)",), 2.2, 19.8,
+            "Late penalty −2.2 Final score 19.8 of 22 set by your instructor Decisions by",
         ),
         (
             ("late penalty set by the instructor (ill)",), 0.0, 22,
@@ -559,15 +568,36 @@ def test_feedback_says_what_the_instructor_has_set(decisions, late, final, shown
     page = read_feedback(result)
     well_formed(page)
     assert shown.removeprefix("handed in. ") in page.words
-    assert ("Points earned" in page.words) == ("Points earned" in shown)
+    assert ("Points earned" in page.words) == bool(late or "set by your" in shown)
 
 
 def test_the_due_time_stands_beside_the_time_of_handing_in():
     due = "due 20 November 2026, 23:59 (UTC+01:00), with 15 minutes of grace"
     when = "21 November 2026, 00:20 (UTC+01:00)"
     page = read_feedback(student("s", submitted=when, due=due))
-    assert f"For s, handed in {when}; {due}. 11 of 11 exercises passed." in page.words
-    assert "due" not in read_feedback(student("s", submitted=when)).words.split("passed.")[0]
+    assert (
+        f"For s, handed in {when}; {due}. 11 of 11 exercises passed. Late work loses 10% of the "
+        "points earned for each day begun, 50% at the most. Final score"
+    ) in page.words
+    without = read_feedback(student("s", submitted=when)).words
+    assert f"handed in {when}. 11 of 11 exercises passed. Final score" in without
+
+
+@pytest.mark.parametrize("status", ["missing", "not attempted"])
+def test_why_there_was_nothing_to_grade_stands_out(status):
+    heading = "Why there was nothing to grade"
+    result = student("s", status=status, notes=("homework.pdf is no notebook",))
+    page = read_feedback(result)
+    well_formed(page)
+    assert f"Final score 0 of 22 {heading} homework.pdf is no notebook Chapter 02" in page.words
+    assert ("section", "notice") in [(tag, a.get("class")) for tag, a in page.attributes]
+    assert "About what you handed in" not in page.words
+    assert heading not in read_feedback(replace(result, notes=())).words
+    for one in ({"status": "failed"}, {"status": status, "points": 1, "reason": "On paper."}):
+        some = student("s", {"Linear": one}, status=status, notes=result.notes)
+        page = read_feedback(some)
+        assert heading not in page.words
+        assert "About what you handed in homework.pdf is no notebook" in page.words
 
 
 def test_the_option_that_was_chosen_is_shown_and_no_other():
@@ -575,7 +605,7 @@ def test_the_option_that_was_chosen_is_shown_and_no_other():
 
     def words(raw, items=ITEMS):
         fields = {"status": "failed", "answer": raw}
-        return Page(feedback.page("hw1", student("s", {choice.name: fields}), items)).words
+        return Page(feedback.page(HOMEWORK, student("s", {choice.name: fields}), items)).words
 
     texts = dict(zip(choice.letters, (o.text for o in choice.options), strict=True))
     for raw, letter in (('"a"', "a"), ('"c"', "c"), ('" B "', "b")):
@@ -598,7 +628,7 @@ def test_the_option_is_that_of_the_variant():
         if o.text not in own
     )
     result = StudentResult("s", 0, 1, 0, 0, (judged(varied, "failed", answer=f'"{letter}"'),))
-    page = Page(feedback.page("hw1", result, items))
+    page = Page(feedback.page(HOMEWORK, result, items))
     assert f"Your answer: {letter}, {text}" in page.words
 
 
@@ -661,9 +691,11 @@ def test_what_to_teach_again_follows_from_the_counts():
 
 
 def test_a_chapter_that_was_left_open_is_one_line():
-    words = read_report(student(f"s{i}", status="missing") for i in range(4)).words
-    assert words.count("left open,") == 1
-    assert f"and {len(ITEMS) - 1} more of chapter 02 by half of the class" in words
+    for status, said in (("missing", "left open or not handed in"), ("not attempted", "left open")):
+        words = read_report(student(f"s{i}", status=status) for i in range(4)).words
+        line = f": {said}, and {len(ITEMS) - 1} more of chapter 02 by half of the class"
+        assert words.count(line) == 1
+        assert words.count(": left open") == 1
 
 
 @given(
@@ -690,7 +722,7 @@ def test_a_feedback_page_takes_less_than_two_milliseconds():
     def seconds():
         start = time.process_time()
         for _ in range(20):
-            feedback.page("hw1", SOMEBODY)
+            feedback.page(HOMEWORK, SOMEBODY)
         return (time.process_time() - start) / 20
 
     assert min(seconds() for _ in range(8)) < 0.002
@@ -716,7 +748,7 @@ def test_pages_keep_nobody_out(browser, tmp_path, which):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe")
     long = student("n" * 200, MIXED, notes=("w" * 500,), late_penalty=1, late="One day late.")
     if which == "feedback":
-        html = feedback.page("hw1", long)
+        html = feedback.page(HOMEWORK, long)
     else:
         html = report.page(report.statistics(HOMEWORK, [*a_class(12), long]))
     file = tmp_path / f"{which}.html"

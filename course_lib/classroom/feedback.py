@@ -7,6 +7,7 @@ from course_lib.classroom import pages
 
 _RIGHT = "Right."  # what a verdict says that has nothing to add to "passed"
 _TOTALS = ("late penalty", "final score")  # what a decision may set beside an exercise
+_UNTRIED = ("not attempted", "missing")
 _SHORT = 60  # characters of an answer that stand in a line of text
 
 
@@ -24,23 +25,26 @@ class _Row:
     left_out: str
 
 
-def page(assignment_name, result, items=()):
+def page(assignment, result, items=()):
     """The feedback for one student as a page of HTML.
 
     result: a `StudentResult`. It shows what its judgements say and nothing else, so what is held
     back from students must not be in them. items: the assignment's, for the words of the options
-    that were chosen.
+    that were chosen; made once for all pages.
     """
     chapters, items = {}, {item.name: item for item in items}
     for i, judgement in enumerate(result.judgements, 1):
         row = _row(judgement, i, items.get(judgement.exercise))
         chapters.setdefault(judgement.chapter, []).append(row)
     return pages.template("feedback.html").render(
-        assignment=assignment_name,
+        assignment=assignment.name,
+        late_rule=assignment.rule.partition(". ")[2] if result.due else "",  # behind the due time
         result=result,
         chapters=chapters.items(),
         passed=sum(j.passed for j in result.judgements),
         by_instructor={what for what in _TOTALS if _is_set(what, result)},
+        computed=max(result.score - result.late_penalty, 0),
+        nothing=all(j.status in _UNTRIED and not j.reason for j in result.judgements),
     )
 
 

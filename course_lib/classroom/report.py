@@ -31,8 +31,8 @@ HELP_RULE = (
 LESSON_RULE = (
     f"Listed is a mistake that {SHARED * 100:g}% of the students or more made; an exercise "
     f"without such a mistake that {SHARED * 100:g}% or more tried and fewer than half of those "
-    "passed; then, for each chapter, what half of the students or more left open. Shown are at "
-    f"most {LESSONS}."
+    "passed; then, for each chapter, what half of the students or more left open or did not hand "
+    f"in. Shown are at most {LESSONS}."
 )
 
 # counting ----------------------------------------------------------------------------------------
@@ -278,7 +278,8 @@ def draw_difficulty(exercises, students):
     figure.legend(
         loc="outside upper center", ncols=len(_LOOKS), handlelength=1.6, columnspacing=1.2
     )
-    hardest, easiest = exercises[0], exercises[-1]
+    hardest = exercises[0]
+    easiest = next((e for e in reversed(exercises) if _tried(e)), exercises[-1])
     return Picture(
         figure,
         f"A bar for each of {pages.counted(len(exercises), 'exercise')}, the hardest first: from "
@@ -377,7 +378,7 @@ def _lessons(statistics, mistakes):
 
 
 def _left_open(statistics):
-    """Of each chapter the exercises that half of the class or more left open, as one lesson."""
+    """Of each chapter the exercises that half of the class or more did not try, as one lesson."""
     students = len(statistics.finals)
     for chapter in statistics.chapters:
         open_ = {}
@@ -389,7 +390,8 @@ def _left_open(statistics):
             left, exercise = max(open_.values(), key=lambda found: found[0])
             rest = len(open_) - 1
             more = f", and {rest} more of chapter {chapter} by half of the class" if rest else ""
-            yield left, exercise, f"left open{more}."
+            absent = " or not handed in" if exercise.statuses.get("missing") else ""
+            yield left, exercise, f"left open{absent}{more}."
 
 
 def _importance(lesson):

@@ -21,7 +21,7 @@ def write_results(to, assignment, found):
     def writing(rows):
         for result in found:
             rows.writerow(_row(result, names))
-            page = feedback.page(assignment.name, result, items)
+            page = feedback.page(assignment, result, items)
             put(to / FEEDBACK / f"{file_name(result.student)}.html", page)
             yield result
 
