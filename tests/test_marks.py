@@ -39,7 +39,9 @@ class Class:
         self.gradebook, self.assignment = gradebook, assignment
         self.found, self.keys = [], {}
 
-    def hand_in(self, student, passed, when=NOON, name="00.ipynb", problem="", remarks=()):
+    def hand_in(
+        self, student, passed, when=NOON, name="00.ipynb", problem="", remarks=(), status="failed"
+    ):
         path = Path(f"{student}-{len(self.found)}") / name
         found = Found(student, path, when=when)
         key = key_of(student, str(path), self.assignment)
@@ -57,7 +59,7 @@ class Class:
                     item.title,
                     "00",
                     item.kind,
-                    "passed" if right else "failed",
+                    "passed" if right else status,
                     item.points * right,
                     item.points,
                 ),
@@ -199,6 +201,18 @@ def test_the_latest_counts_or_the_best(gradebook):
     assert (latest.score, latest.late_penalty, latest.final) == (1, 0.1, 0.9)
     assert "last.ipynb counts" in " ".join(latest.notes)
     assert (best.score, best.late_penalty, best.final) == (2, 0, 2)
+
+
+def test_an_untouched_copy_never_stands_in_the_place_of_work(gradebook):
+    papers = Class(gradebook, assignment())
+    papers.hand_in("a", {"double"}, NOON - DAY, name="work.ipynb")
+    papers.hand_in("a", (), NOON, name="copy.ipynb", status="not attempted")
+    for which in ("latest", "best"):
+        result = papers.results(which)["a"]
+        assert result.score == 1
+        assert "work.ipynb counts" in " ".join(result.notes)
+    papers.hand_in("a", (), NOON, name="wrong.ipynb")
+    assert papers.results()["a"].score == 0
 
 
 def test_a_student_with_nothing_readable_has_a_row(gradebook):

@@ -3,6 +3,7 @@
 import copy
 import json
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -412,11 +413,15 @@ def test_of_two_different_answers_a_right_one_counts_else_the_last():
         result = read_02(notebook(*cells))
         return result.answers["why_the_batch_adds"], result.remarks
 
-    assert counted("a", "c") == ("c", [])
-    assert counted("b", "c") == counted("c", "b") == counted("b", "c", "c", "b") == ("b", [])
+    assert counted("c", "c") == ("c", [])
+    two = ["There are 2 different answers to why_the_batch_adds; the last right one counts."]
+    assert counted("a", "c") == ("c", two)
+    assert counted("b", "c") == counted("c", "b") == counted("b", "c", "c", "b") == ("b", two)
     last, remarks = counted("a", "b", "c", "d")  # all that there are
     assert last == "d"
-    assert "4 different answers to why_the_batch_adds; the last one counts" in remarks[0]
+    assert remarks == [
+        "There are 4 different answers to why_the_batch_adds; the last one counts.",
+    ]
     assert counted("a", "c", "b")[0] == "b"
 
 
@@ -731,3 +736,56 @@ def test_what_is_not_utf_8_may_not_be_as_large(monkeypatch):
     large = json.dumps(notebook(text("x" * 2**20))).encode("utf-16")
     assert "is stored as UTF-16 and has 2 MB; 1 MB at the most" in read_02(large).problem
     assert not read_02(large.decode("utf-16").encode()).problem
+
+
+@pytest.mark.parametrize("content", [b"x" * 2**20, b"\0 " * 2**19, b"{" + b" " * 2**20], ids=len)
+def test_a_file_may_not_be_as_large_as_one_likes(content, monkeypatch):
+    monkeypatch.setattr(reading, "_LARGEST", 2**20 - 1)
+    assert "The file has 1 MB; 0 MB at the most" in read_02(content).problem
+
+
+@pytest.mark.parametrize("piece", range(1, 9))
+def test_escapes_are_told_wherever_a_piece_ends(piece, monkeypatch):
+    monkeypatch.setattr(reading, "_PIECE", piece)
+    sources = ['a = "\\\\"', 'b = "\\\\\\""  # \\', "\\", '"', '\\"\\\\"', "x"]
+    given = notebook(*map(code, sources))
+    assert [cell["source"] for cell in read_02(given).cells] == sources
+
+
+def test_a_large_notebook_is_copied_once(monkeypatch):
+    monkeypatch.setattr(reading, "_PIECE", 2**16)
+    given = b'{"a": "\\n' * 2**20
+    tracemalloc.start()
+    try:
+        reading._Json(given)
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * len(given)
+    finally:
+        tracemalloc.stop()
+
+
+def test_after_many_damaged_places_a_large_file_is_not_walked_again_each_time(monkeypatch):
+    steps = []
+    walk = reading._Json.after
+    monkeypatch.setattr(reading._Json, "after", lambda self, at: steps.append(at) or walk(self, at))
+    opened = b'{"cells": [' + b'{"cell_type": {' * 150
+    read_02(opened + b'"a", ' * 1_000)
+    many = len(steps)
+    monkeypatch.setattr(reading, "_MOST_AGAIN", 20_000)
+    read_02(opened + b'"a", ' * 1_000)
+    assert (len(steps) - many) * 10 < many
+
+
+def test_what_is_parsed_has_a_limit_in_all(monkeypatch):
+    large = {"output_type": "stream", "text": BEGIN, "more": ["x" * 50_000]}
+    given = notebook({**code("x"), "outputs": [large] * 100})
+    wanted = "An output of cell 1 with answers is damaged or too large."
+    assert wanted not in read_02(given).remarks
+    monkeypatch.setattr(reading, "_MOST_TOKENS", 100_000)  # far more than the walk takes
+    assert wanted in read_02(given).remarks
+
+
+def test_a_damaged_block_is_read_up_to_a_number_of_lines(monkeypatch):
+    monkeypatch.setattr(reading, "_MOST_LINES", 5)
+    lines = ['"why_the_batch_adds": "c",', *["-"] * 9, '"dW_by_hand": [[1]],']
+    shown = printed("\n".join([BEGIN, *lines]))
+    assert read_02(notebook(code("", [shown]))).answers == {"why_the_batch_adds": "c"}

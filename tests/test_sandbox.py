@@ -1,5 +1,6 @@
 """The parts of the sandbox by themselves: frames, what is taken of a notebook, facade, layers."""
 
+import ast
 import contextlib
 import json
 import math
@@ -614,13 +615,13 @@ def talk(process):
             "role": "",
         }
     ]
-    process.ask({"cells": cells, "wanted": {"f": False}}, 30)
+    process.ask({"cells": cells, "wanted": {"f": False}, "starters": {}}, 30)
     assert process.reply(30)["answers"]["f"]["cells"] == [1]
     contract = Contract("f", False, ("y",), False, {None: ("x",)})
     process.begin()
-    process.ask(
-        {"exercise": "f", "contract": contract, "probes": [Call((3.0,)), Call((np.ones(2),))]}, 30
-    )
+    probes = [Call((3.0,)), Call((np.ones(2),))]
+    request = {"exercise": "f", "contract": contract, "probes": probes, "as_checked": False}
+    process.ask(request, 30)
     assert process.reply(30)["signature"] == [["x", "POSITIONAL_OR_KEYWORD", False]]
     return [r.value.tolist() for _ in range(2) for r in process.outcome(30).records]
 
@@ -669,3 +670,24 @@ def test_a_long_cell_of_lines_for_ipython_is_not_parsed_again_and_again():
 def test_remarks_list_few_of_many_cells():
     _, _, answers = read(*["def f(): return 1"] * 200)
     assert "(cells 1, 2, 3, 4, 5, 6, 7, 8, 9, …, 200)" in answers["f"].remark
+
+
+def test_all_cells_together_are_parsed_again_for_so_long_only(monkeypatch):
+    again = []
+    parse = ast.parse
+    monkeypatch.setattr(ast, "parse", lambda text: again.append(len(text)) or parse(text))
+    _, broken, _ = read(*[("x = 1\n" * 500 + "%magic\n") * 40] * 40)
+    assert sum(again) < 10_000_000  # it is 190 millions where each cell has its own limit
+    assert len(broken) == 40
+
+
+def test_thousands_of_cells_for_one_exercise_are_gone_through_once():
+    cells = [
+        {"number": k, "source": "x = 1\n" * 50, "exercise": "f", "role": "answer"}
+        for k in range(2_000)
+    ]
+    statements, broken = read_cells(cells)
+    start = time.process_time()
+    answers = find_answers(cells, statements, broken, {"f": False})
+    assert answers["f"].problem == "it is defined nowhere in the notebook"
+    assert time.process_time() - start < 5  # half a minute, where each cell looks at all

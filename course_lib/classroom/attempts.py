@@ -23,8 +23,13 @@ def kind_of(exercise):
     return exercise.chapter, exercise.may_use, exercise.withheld
 
 
-def request_for(exercise, probes):
-    return encode({"exercise": exercise.name, "contract": exercise.contract, "probes": probes})
+def request_for(exercise, probes, checked=False):
+    request = {"exercise": exercise.name, "contract": exercise.contract, "probes": probes}
+    return encode(request | {"as_checked": checked})
+
+
+class Same(Exception):
+    """The answer as it stood at its own cell is no other than at the end of the notebook."""
 
 
 class NotThere(Exception):
@@ -38,13 +43,14 @@ class NotThere(Exception):
 class Notebook:
     """The processes in which one notebook's code runs, made when they are needed.
 
-    cells: as `reading.Read` has them. codes: the code exercises of its chapter. sandbox_for: gives
+    cells: as `reading.Read` has them. codes: the code exercises of its chapter. starters: the
+    fingerprints of what was handed out for them. sandbox_for: gives
     the sandbox for an exercise. requests: what has been encoded already, for all notebooks.
     """
 
-    def __init__(self, cells, codes, sandbox_for, requests):
+    def __init__(self, cells, codes, starters, sandbox_for, requests):
         self._cells, self._sandbox_for, self._requests = cells, sandbox_for, requests
-        self._wanted = {e.name: e.is_class for e in codes}
+        self._about = {"wanted": {e.name: e.is_class for e in codes}, "starters": starters}
         self._seconds = sum(e.seconds for e in codes) * 3 + LOOKING_ON * len(codes) + READING
         self._processes, self._used = {}, set()
         self._answers = self._needs = None
@@ -122,7 +128,7 @@ class Notebook:
         try:
             process.begin()
             process.room = READ_ROOM
-            process.ask({"cells": cells, "wanted": self._wanted}, seconds)
+            process.ask({"cells": cells} | self._about, seconds)
             said = process.reply(seconds)
         except BaseException:
             process.close()
@@ -171,9 +177,14 @@ class Notebook:
 
 
 class Attempt:
-    """Runs an attempt in a student's process; see `grading.judging._Here` for what is asked."""
+    """Runs an attempt in a student's process; see `grading.judging._Here` for what is asked.
 
-    def __init__(self, exercise, notebook, held_back):
+    checked: whether as it stood at its own cell, whatever later cells do; raises Same where that is
+    no other.
+    """
+
+    def __init__(self, exercise, notebook, held_back, checked=False):
+        self._checked = checked
         self._exercise, self._notebook, self._held_back = exercise, notebook, held_back
         self._left = LOOKING_ON
         self.signature = None
@@ -182,17 +193,22 @@ class Attempt:
     def run_all(self, probes, outcomes, room):
         self._room = room
         if self._held_back:
-            request = request_for(self._exercise, probes)
+            request = request_for(self._exercise, probes, self._checked)
         else:
             request = self._notebook.visible_request(self._exercise, probes)
         self._run(probes, request, self._exercise.seconds, outcomes)
+
+    def look(self):
+        """Makes the attempt and runs nothing; raises NotThere or Same, TooSlow or Ended."""
+        self.run_all([], [], READ_ROOM)
 
     def run_one(self, probe, seconds, cpu_time=False):
         if self._left <= 0:
             raise TooSlow("no time is left for further cases")
         start = time.monotonic()
         outcomes = []
-        self._run([probe], request_for(self._exercise, [probe]), seconds, outcomes)
+        request = request_for(self._exercise, [probe], self._checked)
+        self._run([probe], request, seconds, outcomes)
         self._left -= time.monotonic() - start
         return outcomes[0]
 
@@ -224,6 +240,8 @@ class Attempt:
         """What the process says of the attempt before it calls it."""
         if type(said) is not dict:
             raise BadFrame("no table")
+        if self._checked and "same" in said:
+            raise Same
         if "kind" in said:
             raise NotThere(not_callable(self._exercise, str(said["kind"])[:60]))
         if "missing" in said:

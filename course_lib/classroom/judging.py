@@ -8,9 +8,10 @@ import course_lib
 from course_lib import exercises
 from course_lib.authoring import Course
 from course_lib.authoring.source import read_parts
-from course_lib.classroom.attempts import Attempt, Notebook, NotThere, kind_of
+from course_lib.classroom.attempts import Attempt, Notebook, NotThere, Same, kind_of
 from course_lib.classroom.results import Judgement
-from course_lib.grading.judging import judge_outcomes
+from course_lib.grading.judging import Ended, judge_outcomes
+from course_lib.grading.watchdog import TooSlow
 from course_lib.sandbox.extract import fingerprint
 from course_lib.sandbox.link import Broken, NoSandbox, sandbox
 
@@ -29,6 +30,9 @@ AS_HANDED_OUT = "Not attempted: the answer raises NotImplementedError, as the st
 NO_TIME = (
     "Your {name} is not right. What is wrong with it was not looked into: other answers in this "
     "notebook took up the time that there is for that."
+)
+AS_CHECKED = (
+    "later cells give other values to names that {name} uses; it counts as it was at its own cell"
 )
 HELD_BACK = (
     "Your {name} is right in the cases that the notebook tries, but not in others of the same "
@@ -127,7 +131,8 @@ class Grader:
         """
         items = [i for i in self.items if i.chapter == read.chapter and i.name not in known]
         codes = [i for i in items if i.kind == "code"]
-        notebook = Notebook(read.cells, codes, self.sandbox_for, self._requests)
+        starters = {item.name: self._starter(item) for item in codes}
+        notebook = Notebook(read.cells, codes, starters, self.sandbox_for, self._requests)
         try:
             for item in items:
                 if item.kind == "code":
@@ -174,6 +179,11 @@ class Grader:
             held_back = _again(exercise, notebook, seeds[0])
         if held_back.passed:
             return _from_verdict(exercise, held_back, **about)
+        checked = _as_checked(exercise, notebook, seeds[0])
+        if checked and checked.passed:
+            words = AS_CHECKED.format(name=exercise.name)
+            about["remark"] = "; ".join(filter(None, (about["remark"], words)))
+            return _from_verdict(exercise, checked, **about)
         if _was_too_slow(held_back):
             return _judgement(exercise, "error", _too_slow(exercise), "timeout", **about)
         if not notebook.may_repeat:
@@ -240,6 +250,19 @@ def _again(exercise, notebook, seed):
     notebook.drop(exercise, held_back=True)
     with notebook.repeating():
         return _verdict_on(exercise, notebook, seed)
+
+
+def _as_checked(exercise, notebook, seed):
+    """The verdict on the answer as it stood at its own cell; None where that is no other."""
+    if not notebook.may_repeat:
+        return None
+    runner = Attempt(exercise, notebook, held_back=True, checked=True)
+    try:
+        with notebook.repeating():
+            runner.look()
+            return judge_outcomes(exercise, runner, seed=seed, diagnose=False)
+    except (NotThere, Same, TooSlow, Ended):
+        return None
 
 
 def _too_slow(exercise):

@@ -110,10 +110,14 @@ def _when(times):
 
 def _what_is_absent(chapter, judgements):
     """Notes on what somebody may have forgotten."""
-    if all(j.status in ("not attempted", "missing") for j in judgements):
+    if not any(map(_is_work, judgements)):
         yield f"chapter {chapter}: nothing in it was worked on"
     elif all(j.status == "not attempted" for j in judgements if j.kind != "code"):
         yield f"chapter {chapter}: no answer to a question came along (was the last cell run?)"
+
+
+def _is_work(judgement):
+    return judgement.status not in ("not attempted", "missing")
 
 
 def _about(judgement):
@@ -123,7 +127,11 @@ def _about(judgement):
 
 
 def _chosen(papers, assignment, which, extension):
-    """The notebook that counts, of several for one chapter; papers are in order of time."""
+    """The notebook that counts, of several for one chapter; papers are in order of time.
+
+    One in which nothing was worked on never stands in the place of one that was.
+    """
+    papers = [p for p in papers if any(map(_is_work, p[3].values()))] or papers
     if which == "latest":
         return papers[-1]
 

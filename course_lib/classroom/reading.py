@@ -20,17 +20,25 @@ DEEPEST_ANSWER = 6  # lists and tables in each other
 _MOST_OF_ANY_KIND = 20_000  # cells
 _MOST_TOKENS = 2_000_000  # steps of a walk; 100 MB of output take less than a million
 _MOST_BREAKS = 100  # damaged places after which reading goes on
+_MOST_AGAIN = 200 * 2**20  # bytes, in all the attempts to go on after them
+_MOST_MARKS = 10_000  # of merge conflicts
+_MOST_LINES = 2_000  # of a damaged block of answers
 _MOST_CALLS = 200  # of `ask` and `answer`
 _MOST_CHOICES = 2  # different answers to one question of which a right one counts
 _MOST_REMARKS = 30
 _LARGEST_OUTPUT = 5 * 2**20  # bytes of one output that holds answers
+_LARGEST = 400 * 2**20  # bytes of a notebook
 _LARGEST_OTHER = 50 * 2**20  # bytes of a notebook that is not UTF-8, which takes more memory
 _LARGEST_METADATA = 2**20
 _SMALL_CELL = 20_000  # bytes up to which a cell is parsed as a whole
 _PER_PART = 10  # what a member of an object or list costs, in tokens
+_PER_TOKEN = 20  # bytes that are parsed for one
+_PIECE = 16 * 2**20  # bytes that are rewritten at once
 
 _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(rb"\s*")
+_BLANK = re.compile(rb"[\0 \t\r\n]*+")
+_ESCAPED = re.compile(rb"\\*+.", re.DOTALL)
 _KEY = re.compile(rb'"([^"]*)"\s*:\s*')
 _SCALAR = re.compile(rb'"[^"]*"|[^\s"\[\]{},:]+')
 # Much at once of what changes no depth (strings, flat containers, what is between); a bracket that
@@ -93,7 +101,7 @@ def read(content, items, chapters, bundle_answers=None, hint=""):
 
     Of a question with two different answers (printed by `answers()`, then those written out in
     `ask` or `answer`, then the bundle's) the last right one counts, as in the notebook itself;
-    of more than two the last.
+    of more than two the last. A remark says how many there were.
     """
     remarks, own, cells = [], {}, []
     problem = ""
@@ -121,7 +129,9 @@ def read(content, items, chapters, bundle_answers=None, hint=""):
 
 
 def _as_utf8(content, remarks):
-    if not content.strip(b"\0 \t\r\n"):
+    if len(content) > _LARGEST:
+        raise _NoNotebook(f"The file has {_megabytes(content, _LARGEST)}.")
+    if _BLANK.fullmatch(content):
         raise _NoNotebook(
             "The file is empty." if not content else "The file is empty: it holds only blanks."
         )
@@ -131,8 +141,8 @@ def _as_utf8(content, remarks):
     elif encoding != "utf-8":
         if len(content) > _LARGEST_OTHER:
             raise _NoNotebook(
-                f"The file is stored as {encoding.upper()} and has {len(content) / 2**20:,.0f} MB; "
-                f"{_LARGEST_OTHER // 2**20} MB at the most are read. Save it as UTF-8."
+                f"The file is stored as {encoding.upper()} and has "
+                f"{_megabytes(content, _LARGEST_OTHER)}. Save it as UTF-8."
             )
         text = content.decode(encoding, errors="replace").removeprefix("\ufeff")
         if text.lstrip("\0 \t\r\n")[:1] == "{":
@@ -142,11 +152,28 @@ def _as_utf8(content, remarks):
         content = content.replace(b"\0", b"")
         remarks.append("Null bytes in the file were left out.")
     if b"<<<<<<<" in content and _CONFLICT.search(content):
-        content = _CONFLICT.sub(b"", content)
+        content = _CONFLICT.sub(b"", content, _MOST_MARKS)
         remarks.append(
             "The marks of an unsolved merge conflict were left out; both sides were read."
         )
     return content
+
+
+def _megabytes(content, most):
+    return f"{len(content) / 2**20:,.0f} MB; {most // 2**20} MB at the most are read"
+
+
+def _without_escapes(content):
+    """Bytes of the same length in which every quotation mark begins or ends a string."""
+    if b"\\" not in content:
+        return content
+    plain, at = bytearray(), 0
+    while at < len(content):  # in pieces, as each copy of a large notebook takes its size again
+        match = _ESCAPED.match(content, at + _PIECE)
+        end = match.end() if match else len(content)
+        plain += content[at:end].replace(b"\\\\", b"__").replace(b'\\"', b"__")
+        at = end
+    return plain
 
 
 class _Json:
@@ -154,10 +181,11 @@ class _Json:
 
     def __init__(self, content):
         self.content = content
-        # Of the same length, and every quotation mark left begins or ends a string.
-        self.plain = content.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+        self.plain = _without_escapes(content)
         self.left = _MOST_TOKENS
         self.known = (-1, -1)  # the value measured last: where it begins and ends
+        self.large = {}  # where each large value that was measured begins, and where it ends
+        self.endless = -1  # where the one begins that was last found to have no end
         self.mended = False  # whether something was not UTF-8
 
     def spend(self, tokens, at):
@@ -175,6 +203,10 @@ class _Json:
         """Where the value at a place ends. Raises _Broken."""
         if self.known[0] == at:
             return self.known[1]
+        if at in self.large:
+            return self.large[at]
+        if at == self.endless:
+            raise _Broken(len(self.plain))
         scalar = _SCALAR.match(self.plain, at)
         if scalar:
             return scalar.end()
@@ -191,12 +223,15 @@ class _Json:
                 if depth == 0:
                     self.spend(tokens, at)
                     self.known = (at, token.end())
+                    if token.end() - at > _SMALL_CELL:
+                        self.large[at] = token.end()
                     return token.end()
             elif kind == 3:
                 raise _Broken(token.start())
             if tokens > self.left:
                 break
         self.spend(tokens, at)
+        self.endless = at
         raise _Broken(len(self.plain))
 
     def members(self, at, named):
@@ -226,10 +261,11 @@ class _Json:
         self.end = at + 1
 
     def value(self, at, most):
-        """The value at a place. Raises ValueError for one that is damaged or over `most` bytes."""
+        """The value at a place. Raises ValueError or _Broken if damaged or over `most` bytes."""
         end = self.after(at)
         if end - at > most:
             raise ValueError(f"it has {end - at:,} bytes")
+        self.spend((end - at) // _PER_TOKEN, at)
         part = self.content[at:end]
         try:
             text = part.decode()
@@ -281,7 +317,7 @@ def _notebook(content, remarks):
                 remarks.append("The notebook is of the old format 3; it was converted.")
             elif key == b"metadata":
                 own = _table(_own_metadata(text, value), "course")
-        if text.plain[text.end :].strip():
+        if text.space(text.end) < len(content):
             remarks.append("What follows after the end of the notebook in the file was ignored.")
     except _Broken as broken:
         reader.breaks.append(broken.at)
@@ -335,6 +371,7 @@ class _Cells:
     def __init__(self, text, remarks):
         self.text, self.remarks = text, remarks
         self.cells, self.breaks, self.number = [], [], 0
+        self.most_breaks = min(_MOST_BREAKS, _MOST_AGAIN // len(text.plain))
 
     def take(self, at):
         """Takes the cells of the list at a place; after damage it goes on with the next cell."""
@@ -348,7 +385,7 @@ class _Cells:
             except _Broken as broken:
                 self.breaks.append(broken.at)
                 following = _CELL.search(self.text.plain, begun + 1)
-                if not following or len(self.breaks) > _MOST_BREAKS or self.text.left < 0:
+                if not following or len(self.breaks) > self.most_breaks or self.text.left < 0:
                     raise _Broken(broken.at) from None
                 inside = following.start()
 
@@ -379,12 +416,13 @@ class _Cells:
             return None
 
     def _walked(self, start):
-        places = {}
+        places, endless = {}, self.text.endless
         try:
             for key, at in self.text.members(start + 1, named=True):
                 places[key.decode(errors="replace")] = at
             end = self.text.end
         except _Broken:
+            self.text.endless = endless
             end = self.text.after(start)  # what is damaged ends somewhere, or all is over
             self.remarks.append(f"Cell {self.number} is damaged; what could be was read.")
         parts = _Walked(self.text, places)
@@ -620,17 +658,17 @@ def _answers(cells, items, bundle_answers, remarks):
 
 
 def _chosen(question, raws, remarks):
-    """Of two different answers the last right one, else the last."""
+    """Of two different answers the last right one, else the last; says so if they differ."""
     different = {json.dumps(raw): raw for raw in reversed(raws)}
-    if len(different) > _MOST_CHOICES:  # whoever hands in all that there are knows nothing
-        remarks.append(
-            f"There are {len(different)} different answers to {question.name}; the last one counts."
-        )
-    elif len(different) > 1:
-        for raw in different.values():
-            if question.judge(raw).passed:
-                return raw
-    return raws[-1]
+    if len(different) == 1:
+        return raws[-1]
+    few = len(different) <= _MOST_CHOICES  # whoever hands in all that there are knows nothing
+    remarks.append(
+        f"There are {len(different)} different answers to {question.name}; the last "
+        f"{'right ' if few else ''}one counts."
+    )
+    right = (raw for raw in different.values() if few and question.judge(raw).passed)
+    return next(right, raws[-1])
 
 
 def _flat(table):
@@ -688,7 +726,7 @@ def _printed(cell, remarks):
 
 def _by_line(block):
     found = []
-    for line in block.splitlines():
+    for line in block.split("\n", _MOST_LINES)[:_MOST_LINES]:
         match = _LINE_OF_BLOCK.fullmatch(line.strip()) if len(line) <= LONGEST_ANSWER else None
         if match:
             try:
@@ -750,14 +788,14 @@ def _chapter(own, cells, answers, items, chapters, hint, remarks):
     told = own.get("chapter")
     if isinstance(told, str) and told in chapters:
         return told
-    by_name = [c for c in chapters if _names(hint, c)]
-    if len(by_name) == 1:
-        return by_name[0]
     where = {item.name: item.chapter for item in items}
     names = {c.exercise for c in cells if c.exercise} | set(answers)
     most = Counter(where[name] for name in names).most_common(2)
     if most and (len(most) == 1 or most[0][1] > most[1][1]):
         return most[0][0]
+    by_name = [c for c in chapters if _names(hint, c)]
+    if len(by_name) == 1:
+        return by_name[0]
     if isinstance(told, str) and re.fullmatch(r"\d\d", told):
         remarks.append(f"This is chapter {told}, which is not asked for here.")
         return ""

@@ -679,8 +679,8 @@ class _Search:
 
     def _take_folder(self, node, stamps):
         who, own = _Who(_clean(node.name), node.name), self._own(node)
-        if own:
-            self._take(own, self._stamped(own, who) if stamps else who)
+        if own and stamps:
+            self._take(own, self._stamped(own, who))
             return
         if node.name == "submitted":
             self.said.append(

@@ -8,7 +8,10 @@ loops, prints) are left out.
 import __future__
 
 import ast
+import builtins
+import contextlib
 import dis
+import gc
 import hashlib
 import re
 import types
@@ -17,9 +20,10 @@ from functools import cached_property
 
 LONGEST_CELL = 200_000  # characters
 MOST_MAGICS = 50  # lines in one cell that are IPython's and not Python's
-MOST_REPARSED = 1_000_000  # characters, in all the attempts to parse one cell with such lines
+MOST_REPARSED = 2_000_000  # characters, in all the attempts to parse cells without such lines
 MOST_LISTED = 10  # cells in a remark
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_DEFINITION = re.compile(r"^[ \t]*(?:def|class)[ \t]+(\w+)", re.M)
 _KEPT_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 
 
@@ -77,15 +81,24 @@ def fingerprint(source):
     """
     node = source if isinstance(source, ast.AST) else ast.parse(source).body[-1]
     for inner in ast.walk(node):
-        if isinstance(inner, _DEFINES):
+        if isinstance(inner, _DEFINES) and not hasattr(inner, "stripped"):
+            inner.stripped = True
             first = inner.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 inner.body = inner.body[1:] or [ast.copy_location(ast.Pass(), first)]
     return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:16]
 
 
-def parse_cell(source):
+@dataclass
+class _Spare:
+    """How many characters may still be parsed again."""
+
+    left: int = MOST_REPARSED
+
+
+def parse_cell(source, spare=None):
     """The statements of a cell. Raises ValueError that says what is wrong with it, in words."""
+    spare = spare or _Spare()
     if len(source) > LONGEST_CELL:
         raise ValueError(f"{len(source):,} characters, too long to be read")
     if "\x00" in source:
@@ -96,7 +109,7 @@ def parse_cell(source):
         if lines[first].split()[0] not in _KEPT_CELL_MAGICS:
             return []
         lines[first] = ""
-    for _ in range(min(MOST_MAGICS, 1 + MOST_REPARSED // (len(source) + 1))):
+    for _ in range(MOST_MAGICS):
         try:
             return ast.parse("\n".join(lines)).body
         except SyntaxError as error:
@@ -104,7 +117,13 @@ def parse_cell(source):
             if not (0 <= place < len(lines) and _is_magic(lines[place])):
                 raise ValueError(f"a syntax error in line {error.lineno}: {error.msg}") from None
             indent = len(lines[place]) - len(lines[place].lstrip())
-            lines[place] = f"{lines[place][:indent]}pass"
+            after = place
+            while lines[after].endswith("\\") and after + 1 < len(lines):  # it goes on
+                after += 1
+            lines[place : after + 1] = [f"{lines[place][:indent]}pass", *[""] * (after - place)]
+            spare.left -= len(source)
+            if spare.left < 0:
+                break
         except (RecursionError, MemoryError, ValueError):
             raise ValueError("code that is nested too deeply to be read") from None
     raise ValueError("too many lines that are not Python")
@@ -196,12 +215,25 @@ def _apart(node):
         yield node
 
 
+@contextlib.contextmanager
+def _uncollected():
+    """Without looking for garbage: syntax makes none, and with many nodes that takes longest."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_uncollected()
 def read_cells(cells):
     """([statements], {cell number: what is wrong with it}) of code cells {"number", "source"}."""
-    statements, broken, later = [], {}, False
+    statements, broken, later, spare = [], {}, False, _Spare()
     for cell in cells:
         try:
-            for whole in parse_cell(cell["source"]):
+            for whole in parse_cell(cell["source"], spare):
                 later = later or _is_of_the_future(whole)  # IPython goes on so in later cells
                 for node in _apart(whole):
                     binds = _bound(node)
@@ -214,16 +246,38 @@ def read_cells(cells):
     return statements, broken
 
 
-def find_answers(cells, statements, broken, wanted):
-    """{exercise: Answer} for the wanted names {exercise: is it a class?}."""
-    return {name: _find_answer(name, cells, statements, broken, wanted) for name in wanted}
+def find_answers(cells, statements, broken, wanted, starters=None):
+    """{exercise: Answer} for the wanted names {exercise: is it a class?}.
+
+    starters: {exercise: the fingerprint of what was handed out}.
+    """
+    starters = starters or {}
+    inside, lost = {}, {}  # the definitions in each cell; the first broken cell of each name
+    for statement in statements:
+        if isinstance(statement.node, _DEFINES):
+            inside.setdefault(statement.cell, []).append(statement)
+    for cell in cells:
+        if cell["number"] in broken:
+            for name in _DEFINITION.findall(cell["source"]):
+                lost.setdefault(name, cell["number"])
+    answers = {}
+    for name in wanted:
+        answer = _defined(name, statements, starters.get(name))
+        answer = answer or _in_its_cell(name, cells, inside, broken, wanted)
+        if answer is None and name in lost:
+            answer = Answer(name, problem=f"cell {lost[name]} has {broken[lost[name]]}")
+        answers[name] = answer or Answer(name, problem="it is defined nowhere in the notebook")
+    return answers
 
 
-def _find_answer(name, cells, statements, broken, wanted):
+def _defined(name, statements, starter):
+    """The answer that is defined under its own name, or None."""
     definitions = [s for s in statements if name in s.binds and _defines(s.node, name)]
     if definitions:
         last = definitions[-1]
         blank = {id(s) for s in definitions if _is_unwritten(s.node)}
+        if len(definitions) > 1 and starter:
+            blank |= {id(s) for s in definitions if fingerprint(s.node) == starter}
         if blank and len(blank) < len(definitions):  # a copy of the starter undoes no work
             definitions = [s for s in definitions if id(s) not in blank]
             statements[:] = [s for s in statements if id(s) not in blank]
@@ -237,27 +291,28 @@ def _find_answer(name, cells, statements, broken, wanted):
                 "the last one counts"
             )
         return answer
-    own = [c for c in cells if c.get("exercise") == name and c.get("role") == "answer"]
-    for cell in own:
-        if cell["number"] in broken:
-            return Answer(name, problem=f"cell {cell['number']} has {broken[cell['number']]}")
+    return None
+
+
+def _in_its_cell(name, cells, inside, broken, wanted):
+    """What the exercise's own cell has instead: its only definition, or a problem; or None."""
+    own = [c["number"] for c in cells if (c.get("exercise"), c.get("role")) == (name, "answer")]
+    for number in own:
+        if number in broken:
+            return Answer(name, problem=f"cell {number} has {broken[number]}")
         kind = ast.ClassDef if wanted[name] else ast.FunctionDef
         others = [
             s
-            for s in statements
-            if s.cell == cell["number"] and isinstance(s.node, kind) and s.node.name not in wanted
+            for s in inside.get(number, ())
+            if isinstance(s.node, kind) and s.node.name not in wanted
         ]
         helps = set().union(*(s.loads - {s.node.name} for s in others))
         others = [s for s in others if s.node.name not in helps]
         if len(others) == 1:
             other = others[0].node
             remark = f"{name} is called {other.name} in its cell, and was taken under that name"
-            return Answer(other.name, fingerprint(other), [cell["number"]], remark=remark)
-    for cell in cells:
-        words = broken.get(cell["number"])
-        if words and re.search(rf"^[ \t]*(?:def|class)[ \t]+{name}\b", cell["source"], re.M):
-            return Answer(name, problem=f"cell {cell['number']} has {words}")
-    return Answer(name, problem="it is defined nowhere in the notebook")
+            return Answer(other.name, fingerprint(other), [number], remark=remark)
+    return None
 
 
 def _is_unwritten(node):
@@ -295,6 +350,29 @@ def _defines(node, name):
     if isinstance(node, ast.Assign):
         return any(isinstance(t, (ast.Name, ast.Tuple, ast.List)) for t in node.targets)
     return not isinstance(node, ast.AugAssign)
+
+
+def as_checked(statements, answer, answers):
+    """The statements without later ones that give a new value to what the answer's cell knew.
+
+    answer: an `Answer`. answers: the names of all of them, of which the last definition counts.
+    """
+    last = max(answer.cells, default=0)
+    known = {"np", *dir(builtins)}.union(*(s.binds for s in statements if s.cell <= last))
+    known -= {"*", *answers}
+    return [s for s in statements if s.cell <= last or not _new_values(s) & known]
+
+
+def _new_values(statement):
+    """The names to which a statement gives a value: not those of which it changes a part."""
+    node = statement.node
+    if isinstance(node, ast.Assign):
+        parts = [part for target in node.targets for part in ast.walk(target)]
+    elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
+        parts = ast.walk(node.target)
+    else:
+        return statement.binds
+    return {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
 
 
 def needed(statements, names):

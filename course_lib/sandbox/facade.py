@@ -78,12 +78,44 @@ class _Nothing:
     def __repr__(self):
         return "<a picture that is not drawn>"
 
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __call__
+    __rtruediv__ = __neg__ = __call__
+
 
 nothing = _Nothing()
 
 
-def _loop(iterable=None, *args, **kwargs):
-    return iter(()) if iterable is None else iterable
+class _Loop(_Nothing):
+    """A progress bar, or a row of axes: goes through what it was given, and does nothing else."""
+
+    def __init__(self, iterable=None, *args, **kwargs):
+        self.__dict__["_iterable"] = () if iterable is None else iterable
+
+    def __iter__(self):
+        return iter(self._iterable)
+
+    def __len__(self):
+        return len(self._iterable)
+
+
+class _Tqdm(_Nothing):
+    """tqdm itself, which makes bars and has functions of its own."""
+
+    def __call__(self, *args, **kwargs):
+        return _Loop(*args, **kwargs)
+
+
+def _trange(*args, **kwargs):
+    return _Loop(range(*args))
+
+
+def _subplots(nrows=1, ncols=1, *args, **kwargs):
+    row = _Loop([nothing] * ncols) if ncols > 1 else nothing
+    return nothing, _Loop([row] * nrows) if nrows > 1 else row
+
+
+def _hist(*args, **kwargs):
+    return nothing, nothing, nothing
 
 
 def _yours(attempt):
@@ -136,10 +168,11 @@ def install(offers, withheld, alone):
     made[f"{ROOT}.viz"] = made[ROOT].viz = _Silent(f"{ROOT}.viz")
     for name in _PLOTTING:
         made[name] = _Silent(name)
-    made["matplotlib"].pyplot = made["matplotlib.pyplot"]
+    plots = made["matplotlib"].pyplot = made["matplotlib.pyplot"]
+    plots.subplots, plots.hist = _subplots, _hist
     for name in _PROGRESS:
         made[name] = types.ModuleType(name)
-        made[name].tqdm, made[name].trange = _loop, range
+        made[name].tqdm, made[name].trange = _Tqdm(), _trange
     for name in (ROOT, f"{ROOT}.viz", "matplotlib", "IPython", "tqdm"):
         made[name].__path__ = []
     for name in [n for n in sys.modules if n == ROOT or n.startswith(f"{ROOT}.")]:

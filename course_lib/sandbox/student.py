@@ -19,7 +19,7 @@ import numpy as np
 from course_lib.grading.contract import Contract
 from course_lib.grading.outcomes import numpy_kept, record
 from course_lib.grading.probes import Call
-from course_lib.sandbox.extract import file_of, find_answers, needed, read_cells
+from course_lib.sandbox.extract import as_checked, file_of, find_answers, needed, read_cells
 from course_lib.sandbox.facade import nothing
 from course_lib.sandbox.frames import encode, read_frame, reading_from
 
@@ -64,7 +64,7 @@ class Serving:
         self._take_notebook(read_frame(self._read))
         while True:
             request = read_frame(self._read)
-            attempt, reply = self._attempt(request["exercise"])
+            attempt, reply = self._attempt(request["exercise"], request["as_checked"])
             self._write(encode(reply))
             if attempt is not None:
                 with numpy_kept():  # other answers run in this process
@@ -84,27 +84,37 @@ class Serving:
     def _take_notebook(self, notebook):
         cells, wanted = notebook["cells"], notebook["wanted"]
         statements, broken = read_cells(cells)
-        answers = find_answers(cells, statements, broken, wanted)
+        answers = find_answers(cells, statements, broken, wanted, notebook["starters"])
         self._names = {exercise: answer.name for exercise, answer in answers.items()}
         for cell in cells:
             lines = cell["source"].splitlines(keepends=True)
             linecache.cache[file_of(cell["number"])] = (0, None, lines, file_of(cell["number"]))
+        self._statements, self._answers = statements, answers
         self._needed = {e: needed(statements, [name]) for e, name in self._names.items()}
         needs = {e: list({s.cell for s in found}) for e, found in self._needed.items()}
         self._write(encode({"answers": {e: asdict(a) for e, a in answers.items()}, "needs": needs}))
 
-    def _attempt(self, exercise):
-        """(the function or class, what to say of it); (None, why not) where there is none."""
-        if exercise not in self._loaded:
-            self._loaded[exercise] = self._load(exercise)
-        return self._loaded[exercise]
+    def _attempt(self, exercise, checked):
+        """(the function or class, what to say of it); (None, why not) where there is none.
 
-    def _load(self, exercise):
-        name = self._names[exercise]
+        checked: whether as it stood at its own cell; None as well where that is no other.
+        """
+        if (exercise, checked) not in self._loaded:
+            statements = self._needed[exercise]
+            if checked:
+                then = as_checked(self._statements, self._answers[exercise], self._names.values())
+                then = needed(then, [self._names[exercise]])
+                if [*map(id, then)] == [*map(id, statements)]:
+                    return None, {"same": True}
+                statements = then
+            self._loaded[exercise, checked] = self._load(self._names[exercise], statements)
+        return self._loaded[exercise, checked]
+
+    def _load(self, name, statements):
         space = {"__name__": "__main__", "__builtins__": builtins, "np": np}
         space |= {name: nothing for name in IN_EVERY_NOTEBOOK}
         failed = []
-        for statement in self._needed[exercise]:
+        for statement in statements:
             try:
                 exec(statement.code, space)
             except BaseException as error:  # noqa: BLE001 - it may not be needed after all
@@ -128,9 +138,11 @@ def make_ready():
     np.random.seed(0)  # noqa: NPY002 - as above
     source = "import numpy as np\n\n\ndef echo(x):\n    return np.array(x) @ x.T"
     cells = [{"number": 1, "source": source, "exercise": "echo", "role": "answer"}]
+    notebook = {"cells": cells, "wanted": {"echo": False}, "starters": {}}
     contract = Contract("echo", False, ("y",), False, {None: ("x",)})
-    request = {"exercise": "echo", "contract": contract, "probes": [Call((np.ones((2, 3)),))]}
-    frames = io.BytesIO(encode({"cells": cells, "wanted": {"echo": False}}) + encode(request))
+    probes = [Call((np.ones((2, 3)),))]
+    request = {"exercise": "echo", "contract": contract, "probes": probes, "as_checked": False}
+    frames = io.BytesIO(encode(notebook) + encode(request))
     with contextlib.suppress(EOFError):
         Serving(reading_from(frames), len).run()
     linecache.clearcache()
