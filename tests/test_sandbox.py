@@ -684,10 +684,10 @@ def test_all_cells_together_are_parsed_again_for_so_long_only(monkeypatch):
 def test_thousands_of_cells_for_one_exercise_are_gone_through_once():
     cells = [
         {"number": k, "source": "x = 1\n" * 50, "exercise": "f", "role": "answer"}
-        for k in range(2_000)
+        for k in range(3_000)
     ]
     statements, broken = read_cells(cells)
     start = time.process_time()
     answers = find_answers(cells, statements, broken, {"f": False})
     assert answers["f"].problem == "it is defined nowhere in the notebook"
-    assert time.process_time() - start < 5  # half a minute, where each cell looks at all
+    assert time.process_time() - start < 8  # it was over ten, where each cell looked at all
