@@ -6,9 +6,10 @@ import pytest
 
 from course_lib import exercises
 from course_lib.authoring import solved
-from course_lib.classroom import reading
+from course_lib.classroom import judging, reading
 from course_lib.classroom.assignment import Assignment
 from course_lib.classroom.judging import Grader
+from course_lib.grading.verdict import Verdict
 
 RIGHT = "def bias_gradient(dY):\n    return total(dY)"
 TOTAL = "def total(a):\n    return a.sum(axis=0)"
@@ -141,3 +142,69 @@ def test_a_line_for_ipython_that_goes_on_costs_no_cell(graders):
     for magic in ("!pip install \\\n    numpy", "%timeit \\\n  x \\\n  y"):
         source = f"{magic}\n{TOTAL}\n{RIGHT}"
         assert judged(graders("02"), source)["bias_gradient"].passed
+
+
+LINEAR = """
+def __init__(self, in_features, out_features, rng):
+    self.W = rng.normal(0, 1 / np.sqrt(in_features), size=(in_features, out_features))
+    self.b = np.zeros(out_features)
+def forward(self, X):
+    self.X = np.array(X)
+    return self.X @ self.W + self.b
+def backward(self, dY):
+    self.dW, self.db = self.X.T @ dY, dY.sum(axis=0)
+    return dY @ self.W.T
+"""
+ATTACHED = "Linear.forward = forward\nLinear.backward = backward"
+INDENTED = LINEAR.replace("\n", "\n    ")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        f"{LINEAR}\nLinear.__init__, Linear.forward, Linear.backward = __init__, forward, backward",
+        f"{LINEAR}\nLinear.__init__ = __init__\n{ATTACHED}",
+        f"class Linear(Linear):{INDENTED}",
+        f"class Mine(Linear):{INDENTED}\nLinear = Mine",
+    ],
+    ids=["in one", "attached", "of one name", "of another"],
+)
+def test_what_is_built_on_the_starter_counts(work, graders):
+    exercise = exercises.find("Linear")
+    found = judged(graders("02"), exercise.starter, work)["Linear"]
+    assert found.points == exercise.points, found.message
+    alone = judged(graders("02"), exercise.starter, exercise.starter)["Linear"]
+    assert alone.status == "not attempted"
+
+
+def test_a_note_with_an_old_attempt_does_not_replace_an_assignment(graders):
+    grader = graders("02")
+    cells = [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "source": "bias_gradient = lambda dY: dY.sum(axis=0)",
+        },
+        {
+            "cell_type": "markdown",
+            "metadata": {},
+            "source": "```python\ndef bias_gradient(dY):\n    return dY.mean(axis=0)\n```",
+        },
+    ]
+    given = {"cells": cells, "metadata": {"course": {"chapter": "02"}}, "nbformat": 4}
+    read = reading.read(json.dumps(given).encode(), grader.items, ("02",))
+    assert [c["source"] for c in read.cells] == [cells[0]["source"]]
+
+
+def test_a_training_that_failed_by_chance_has_more_draws(graders, monkeypatch):
+    drawn = []
+
+    def verdict(exercise, notebook, seed=None):
+        drawn.append(seed)
+        passed = seed is None or len(drawn) == 6
+        return Verdict(exercise.name, "passed" if passed else "failed", 5 * passed, 5, "Right.")
+
+    monkeypatch.setattr(judging, "_verdict_on", verdict)
+    source = exercises.find("train_mlp").source
+    assert judged(graders("04"), "import numpy as np", source)["train_mlp"].points == 5
+    assert len(set(drawn)) == len(drawn) == 6

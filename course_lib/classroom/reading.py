@@ -576,14 +576,15 @@ def _label(cells, items, remarks):
         cell.exercise, cell.role = _told(cell, names)
     if not code_names:
         return
-    defines = re.compile(
-        rf"^(?:async[ \t]+def|def|class)[ \t]+({'|'.join(map(re.escape, code_names))})\b", re.M
+    names = "|".join(map(re.escape, code_names))
+    defines = re.compile(rf"^(?:async[ \t]+def|def|class)[ \t]+({names})\b", re.M)
+    made = re.compile(
+        rf"^[ \t]*(?:(?:async[ \t]+def|def|class)[ \t]+({names})\b"
+        rf"|({names})[ \t]*(?::[^=\n]*)?=(?!=))",
+        re.M,
     )
     in_code = {
-        name
-        for c in cells
-        if c.kind == "code"
-        for name in re.findall(rf"^[ \t]*{defines.pattern[1:]}", c.source, re.M)
+        name for c in cells if c.kind == "code" for pair in made.findall(c.source) for name in pair
     }
     for cell in cells:
         if cell.kind != "code":

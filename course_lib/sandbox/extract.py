@@ -58,8 +58,8 @@ class Statement:
 class Answer:
     """What a notebook holds for one exercise. name: under which it is defined there.
 
-    fingerprint: of the definition that counts. cells: the numbers of all cells that define it.
-    problem: why there is none, in words.
+    fingerprint: of the definition that counts; "" where others give parts of it. cells: the numbers
+    of all cells that define it. problem: why there is none, in words.
     """
 
     name: str
@@ -278,13 +278,16 @@ def _defined(name, statements, starter):
         blank = {id(s) for s in definitions if _is_unwritten(s.node)}
         if len(definitions) > 1 and starter:
             blank |= {id(s) for s in definitions if fingerprint(s.node) == starter}
-        if blank and len(blank) < len(definitions):  # a copy of the starter undoes no work
+        if blank and len(blank) < len(definitions):
             definitions = [s for s in definitions if id(s) not in blank]
-            statements[:] = [s for s in statements if id(s) not in blank]
+            # A copy of the starter undoes no work; what was built on one needs it.
+            at = next(k for k, s in enumerate(statements) if s is definitions[0])
+            statements[at:] = [s for s in statements[at:] if id(s) not in blank]
             last = definitions[-1]
         numbers = list(dict.fromkeys(s.cell for s in definitions))
         whole = [s for s in definitions if isinstance(s.node, _DEFINES)]
-        answer = Answer(name, fingerprint(last.node), numbers)
+        parts = any(name in s.binds and not _defines(s.node, name) for s in statements)
+        answer = Answer(name, "" if parts else fingerprint(last.node), numbers)
         if len(whole) > 1:
             answer.remark = (
                 f"{name} is defined {len(whole)} times (cells {_listed([s.cell for s in whole])}); "
