@@ -27,6 +27,7 @@ from course_lib.grading.definition import DEFAULT_SEED
 from course_lib.grading.judging import _prepare, judge_outcomes
 from course_lib.grading.outcomes import Odd, Outcome, Record, unified
 from course_lib.grading.probes import realize
+from tests import graders as shared
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
@@ -323,16 +324,8 @@ def test_weights_at_which_processors_are_slow_are_not_computed_with():
 
 @pytest.fixture(scope="module")
 def other_graders():
-    made = {}
-
-    def grader_of(chapter):
-        if chapter not in made:
-            made[chapter] = Grader(Assignment("hw1", (chapter,), secret="s"))
-        return made[chapter]
-
-    yield grader_of
-    for grader in made.values():
-        grader.close()
+    with shared.graders() as found:
+        yield found
 
 
 UNDER_OTHER_NAMES = """

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from course_lib import exercises
-from course_lib.classroom.assignment import Assignment
-from course_lib.classroom.judging import Grader
 from course_lib.grading.judging import judge
+from tests import graders as shared
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
@@ -20,16 +19,8 @@ SUM = "def bias_gradient(dY):\n    return dY.sum(axis=0)\n"
 
 @pytest.fixture(scope="module")
 def grader_of():
-    made = {}
-
-    def get(chapter):
-        if chapter not in made:
-            made[chapter] = Grader(Assignment("hw1", (chapter,), secret="s"))
-        return made[chapter]
-
-    yield get
-    for grader in made.values():
-        grader.close()
+    with shared.graders() as found:
+        yield found
 
 
 def judged(grader, cells, name, student="alice", answer=None):

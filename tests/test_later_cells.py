@@ -1,15 +1,17 @@
 """Answers are judged with what later cells leave, and as they stood at their own cell."""
 
 import json
+import sys
 
 import pytest
 
 from course_lib import exercises
 from course_lib.authoring import solved
 from course_lib.classroom import judging, reading
-from course_lib.classroom.assignment import Assignment
-from course_lib.classroom.judging import Grader
 from course_lib.grading.verdict import Verdict
+from tests import graders as shared
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
 RIGHT = "def bias_gradient(dY):\n    return total(dY)"
 TOTAL = "def total(a):\n    return a.sum(axis=0)"
@@ -17,16 +19,8 @@ TOTAL = "def total(a):\n    return a.sum(axis=0)"
 
 @pytest.fixture(scope="module")
 def graders():
-    made = {}
-
-    def grader_of(chapter):
-        if chapter not in made:
-            made[chapter] = Grader(Assignment("hw1", (chapter,), secret="s"))
-        return made[chapter]
-
-    yield grader_of
-    for grader in made.values():
-        grader.close()
+    with shared.graders() as found:
+        yield found
 
 
 def judged(grader, *sources):

@@ -97,9 +97,14 @@ class Assignment:
         """The rule for late work, in sentences."""
         if not self.due:
             return "There is no due date, so nothing is late."
+        return f"D{self.due_in_words[1:]}. {self.late_rule}"
+
+    @property
+    def late_rule(self):
+        """What late work loses, in a sentence."""
         return (
-            f"D{self.due_in_words[1:]}. Late work loses {self.late_percent:g}% of the "
-            f"points earned for each day begun, {self.late_most:g}% at the most."
+            f"Late work loses {self.late_percent:g}% of the points earned for each day begun, "
+            f"{self.late_most:g}% at the most."
         )
 
     def local(self, when):

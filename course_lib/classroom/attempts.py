@@ -44,8 +44,8 @@ class Notebook:
     """The processes in which one notebook's code runs, made when they are needed.
 
     cells: as `reading.Read` has them. codes: the code exercises of its chapter. starters: the
-    fingerprints of what was handed out for them. sandbox_for: gives
-    the sandbox for an exercise. requests: what has been encoded already, for all notebooks.
+    fingerprints of what was handed out for them. sandbox_for: gives the sandbox for an exercise.
+    requests: what has been encoded already, for all notebooks.
     """
 
     def __init__(self, cells, codes, starters, sandbox_for, requests):

@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 
 from course_lib.classroom import pages
+from course_lib.classroom.results import set_by_instructor
 
 _RIGHT = "Right."  # what a verdict says that has nothing to add to "passed"
 _TOTALS = ("late penalty", "final score")  # what a decision may set beside an exercise
-_UNTRIED = ("not attempted", "missing")
 _SHORT = 60  # characters of an answer that stand in a line of text
 
 
@@ -38,18 +38,18 @@ def page(assignment, result, items=()):
         chapters.setdefault(judgement.chapter, []).append(row)
     return pages.template("feedback.html").render(
         assignment=assignment.name,
-        late_rule=assignment.rule.partition(". ")[2] if result.due else "",  # behind the due time
+        late_rule=assignment.late_rule if result.due else "",  # behind the due time
         result=result,
         chapters=chapters.items(),
         passed=sum(j.passed for j in result.judgements),
         by_instructor={what for what in _TOTALS if _is_set(what, result)},
         computed=max(result.score - result.late_penalty, 0),
-        nothing=all(j.status in _UNTRIED and not j.reason for j in result.judgements),
+        nothing=all(not j.tried and not j.reason for j in result.judgements),
     )
 
 
 def _is_set(total, result):
-    return any(words.startswith(f"{total} set by") for words in result.decisions)
+    return any(words.startswith(set_by_instructor(total)) for words in result.decisions)
 
 
 def _row(judgement, number, item):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from course_lib.authoring import UsageError
 from course_lib.classroom.assignment import in_words
-from course_lib.classroom.results import Judgement, StudentResult
+from course_lib.classroom.results import Judgement, StudentResult, set_by_instructor
 from course_lib.classroom.tables import read_table
 
 NOTHING = "Nothing was handed in for this exercise."
@@ -81,11 +81,11 @@ def _result(gradebook, assignment, student, group, keys, which, overrides, recor
     if "late_penalty" in overrides:
         penalty, reason = overrides["late_penalty"]
         late = []
-        decisions.append(f"late penalty set by the instructor ({reason})")
+        decisions.append(f"{set_by_instructor('late penalty')} ({reason})")
     final = max(score - penalty, 0)
     if "final" in overrides:
         final, reason = overrides["final"]
-        decisions.append(f"final score set by the instructor ({reason})")
+        decisions.append(f"{set_by_instructor('final score')} ({reason})")
     return StudentResult(
         student,
         score,
@@ -110,14 +110,10 @@ def _when(times):
 
 def _what_is_absent(chapter, judgements):
     """Notes on what somebody may have forgotten."""
-    if not any(map(_is_work, judgements)):
+    if not any(j.tried for j in judgements):
         yield f"chapter {chapter}: nothing in it was worked on"
     elif all(j.status == "not attempted" for j in judgements if j.kind != "code"):
         yield f"chapter {chapter}: no answer to a question came along (was the last cell run?)"
-
-
-def _is_work(judgement):
-    return judgement.status not in ("not attempted", "missing")
 
 
 def _about(judgement):
@@ -131,7 +127,7 @@ def _chosen(papers, assignment, which, extension):
 
     One in which nothing was worked on never stands in the place of one that was.
     """
-    papers = [p for p in papers if any(map(_is_work, p[3].values()))] or papers
+    papers = [p for p in papers if any(j.tried for j in p[3].values())] or papers
     if which == "latest":
         return papers[-1]
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from course_lib.classroom import pages
-from course_lib.classroom.results import ClassStatistics, ExerciseStatistics
+from course_lib.classroom.results import TRIED, ClassStatistics, ExerciseStatistics, joined
 from course_lib.viz import Picture
 from course_lib.viz.style import COLORS, MAX_WIDTH, SMALL, styled
 
@@ -21,7 +21,6 @@ SHARED = 0.1  # of a class that makes a mistake worth a lesson
 LESSONS, TOP = 10, 15
 RARE = 8  # mistakes of one exercise that are shown in full
 WHY = 6  # exercises that are named for one student
-TRIED = ("passed", "failed", "error")
 
 HELP_RULE = (
     f"Listed is who tried at least one exercise and earned less than {LITTLE * 100:g}% of the "
@@ -78,7 +77,7 @@ def statistics(assignment, results):
 
 def _keep(entries, student, sentences):
     if len(entries) < MOST_PROBLEMS:
-        entries.append((student, "; ".join(words.removesuffix(".") for words in sentences) + "."))
+        entries.append((student, f"{joined(sentences)}."))
 
 
 class _Tally:
@@ -145,7 +144,7 @@ class _Urgent:
 
 
 def _who_needs_help(result, made, urgent):
-    tried = [j for j in result.judgements if j.status in TRIED]
+    tried = [j for j in result.judgements if j.tried]
     if not tried:
         made.idle_count += 1
         if len(made.idle) < MOST_HELP:
@@ -174,7 +173,7 @@ def _why(result, tried):
     if wrong:
         more = f"; and {len(wrong) - WHY} more" if len(wrong) > WHY else ""
         lines.append(f"Not solved: {'; '.join(wrong[:WHY])}{more}.")
-    left = sum(j.chapter not in absent and j.status not in TRIED for j in result.judgements)
+    left = sum(j.chapter not in absent and not j.tried for j in result.judgements)
     if left:
         lines.append(f"Left open: {pages.counted(left, 'exercise')}.")
     return "\n".join(lines)

@@ -2,6 +2,18 @@
 
 from dataclasses import dataclass, field
 
+TRIED = ("passed", "failed", "error")  # what becomes of an exercise that somebody worked on
+
+
+def joined(sentences):
+    """Sentences as one text, without the last full stop."""
+    return "; ".join(words.removesuffix(".") for words in sentences)
+
+
+def set_by_instructor(total):
+    """How a decision on "late penalty" or "final score" begins."""
+    return f"{total} set by the instructor"
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -31,6 +43,10 @@ class Judgement:
     @property
     def passed(self):
         return self.status == "passed"
+
+    @property
+    def tried(self):
+        return self.status in TRIED
 
 
 @dataclass(frozen=True)

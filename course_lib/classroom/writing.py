@@ -7,6 +7,7 @@ import os
 import re
 
 from course_lib.classroom import feedback, report
+from course_lib.classroom.results import joined
 from course_lib.classroom.tables import as_cell
 
 GRADES, REPORT, FEEDBACK = "grades.csv", "report.html", "feedback"
@@ -43,7 +44,7 @@ def write_results(to, assignment, found):
 def _row(result, names):
     points = {j.exercise: j.points for j in result.judgements}
     said = [*filter(None, [result.late]), *result.notes, *result.decisions]
-    note = "; ".join(words.removesuffix(".") for words in said)
+    note = joined(said)
     return [
         as_cell(result.student),
         *(f"{n:g}" for n in (result.score, result.max_score, result.late_penalty, result.final)),
